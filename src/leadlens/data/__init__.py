@@ -1,0 +1,1 @@
+"""From recordings to checked stores, folds and batches."""

@@ -1,0 +1,82 @@
+"""The same store at another rate."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+import leadlens
+from leadlens.data.store import (
+    MANIFEST,
+    Manifest,
+    Shard,
+    Store,
+    open_store,
+    to_counts,
+    to_millivolts,
+)
+from leadlens.ecg.resample import ResampleMethod, resample_array
+from leadlens.errors import ConfigError, StoreError
+from leadlens.files import hash_file, write_json, written_beside
+
+_CHUNK = 64
+
+
+def derive_store(
+    store: Store, fs: float, path: Path, method: ResampleMethod = "polyphase"
+) -> Store:
+    """Return `store` at `fs` Hz, kept at `path`; made if it is not there yet.
+
+    Raises:
+        ConfigError: `fs` is above the store's rate: nothing would be gained.
+        StoreError: `path` holds another store.
+    """
+    if fs > store.fs:
+        raise ConfigError(
+            f"{fs:g} Hz is above the {store.fs:g} Hz of {store.path}: ingest at a higher rate"
+        )
+    made_from = {
+        "kind": "derived",
+        "fs": store.fs,
+        "method": method,
+        "shards": [shard.sha256 for shard in store.manifest.shards],
+    }
+    if (path / MANIFEST).exists():
+        derived = open_store(path)
+        if derived.manifest.made_from != made_from or derived.fs != fs:
+            raise StoreError(f"{path} holds another store: delete it")
+        return derived
+    ratio = Fraction(fs / store.fs).limit_denominator(100_000)
+    shards = tuple(
+        _derive_shard(counts, ratio, round(fs * store.manifest.duration), method, path / shard.file)
+        for counts, shard in zip(store.shards, store.manifest.shards, strict=True)
+    )
+    with written_beside(path / "index.csv") as beside:
+        beside.write_bytes((store.path / "index.csv").read_bytes())
+    manifest = Manifest(
+        **{
+            **store.manifest.model_dump(),
+            "fs": fs,
+            "resampling": method,
+            "shards": shards,
+            "made_from": made_from,
+            "leadlens_version": leadlens.__version__,
+        }
+    )
+    write_json(path / MANIFEST, manifest.model_dump(mode="json"))
+    return open_store(path)
+
+
+def _derive_shard(
+    counts: np.ndarray, ratio: Fraction, n_samples: int, method: ResampleMethod, path: Path
+) -> Shard:
+    """Write one resampled signal file, a few windows at a time."""
+    resampled = np.empty((*counts.shape[:2], n_samples), np.int16)
+    for start in range(0, len(counts), _CHUNK):
+        signal = to_millivolts(np.asarray(counts[start : start + _CHUNK]))
+        for offset, window in enumerate(resample_array(signal, ratio, method)):
+            resampled[start + offset] = to_counts(window[:, :n_samples])[0]
+    with written_beside(path) as beside:
+        with beside.open("wb") as file:
+            np.save(file, resampled, allow_pickle=False)
+        return Shard(file=path.name, n_windows=len(resampled), sha256=hash_file(beside))

@@ -1,0 +1,99 @@
+"""The index of a store: one row a window, kept as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from leadlens.data.sources import ptbxl_ecg_id
+from leadlens.ecg.recording import Recording, content_hash
+from leadlens.errors import StoreError
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One window of one recording.
+
+    Attributes:
+        source, record_id: together the recording's key.
+        groups: names shared with recordings that must stay on one side of a split, space-separated
+            (same patient, same PTB-XL ECG, same waveform).
+        codes: SNOMED CT codes, space-separated; meaningless where `is_annotated` is 0.
+        not_annotated: codes that nobody looked for, space-separated.
+        offset, duration: seconds: where the window starts, and how long the recording is.
+        fs: the recording's own sampling rate in Hz.
+        leads: one character a standard lead: 1 where anything was recorded.
+        n_clipped: samples beyond +-32.767 mV (or relative units), stored as that limit.
+    """
+
+    source: str
+    record_id: str
+    groups: str
+    age: str
+    sex: str
+    units: str
+    is_annotated: int
+    codes: str
+    not_annotated: str
+    offset: float
+    duration: float
+    fs: float
+    leads: str
+    n_clipped: int
+
+    @property
+    def key(self) -> str:
+        """The recording's key: source and record_id."""
+        return f"{self.source}/{self.record_id}"
+
+
+def index_row(recording: Recording, offset: float, leads: str, n_clipped: int) -> IndexRow:
+    """Return the row of the window of `recording` that starts at `offset` seconds."""
+    groups = [f"waveform:{content_hash(recording)}"]
+    if recording.patient:
+        groups.append(f"patient:{recording.source}:{recording.patient.replace(' ', '_')}")
+    ecg_id = ptbxl_ecg_id(recording)
+    if ecg_id is not None:
+        groups.append(f"ptbxl:{ecg_id}")
+    return IndexRow(
+        source=recording.source,
+        record_id=recording.record_id,
+        groups=" ".join(groups),
+        age="" if recording.age is None else f"{recording.age:g}",
+        sex=recording.sex or "",
+        units=recording.units,
+        is_annotated=int(recording.codes is not None),
+        codes=" ".join(recording.codes or ()),
+        not_annotated=" ".join(recording.not_annotated),
+        offset=round(offset, 6),
+        duration=round(recording.duration, 6),
+        fs=recording.fs,
+        leads=leads,
+        n_clipped=n_clipped,
+    )
+
+
+def write_rows(rows: Iterable[IndexRow]) -> str:
+    """Return `rows` as CSV text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(IndexRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return text.getvalue()
+
+
+def read_rows(path: Path) -> tuple[IndexRow, ...]:
+    """Return the rows of the CSV file at `path`."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return tuple(
+                IndexRow(
+                    **{field.name: field.type(line[field.name]) for field in fields(IndexRow)}  # type: ignore[operator]
+                )
+                for line in csv.DictReader(file)
+            )
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged: {error}") from error

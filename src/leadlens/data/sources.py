@@ -1,0 +1,158 @@
+"""Where recordings come from: a folder tree of files, or the simulator."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from leadlens.ecg.recording import Recording
+from leadlens.errors import StoreError
+from leadlens.files import hash_text
+from leadlens.io import read
+from leadlens.simulate import CohortSettings, simulate_recording
+
+CHALLENGE_SOURCES: Final = (
+    "cpsc_2018",
+    "cpsc_2018_extra",
+    "st_petersburg_incart",
+    "ptb",
+    "ptb-xl",
+    "georgia",
+    "chapman_shaoxing",
+    "ningbo",
+)
+"""The folder names of the eight sources in the PhysioNet/CinC Challenge 2021 archive."""
+
+_FIVE_DIGITS: Final = re.compile(r"(?<!\d)(\d{5})(?!\d)")
+
+
+class RecordingSource(Protocol):
+    """Recordings that can be loaded one by one, by position."""
+
+    def __len__(self) -> int:
+        """Return the number of recordings."""
+
+    def name(self, position: int) -> str:
+        """Return the name of a recording, for messages and reports."""
+
+    def load(self, position: int) -> Recording:
+        """Return a recording; raises ReadError or SignalError for a bad one."""
+
+    def describe(self) -> dict[str, object]:
+        """Return what identifies the whole source, as JSON values."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """One header file found: its root's number, its path below it, and the recording's key."""
+
+    root: int
+    path: str
+    source: str
+    record_id: str
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Every WFDB record below some folders, in a fixed order."""
+
+    roots: tuple[Path, ...]
+    headers: tuple[Header, ...]
+
+    @classmethod
+    def find(cls, roots: list[Path]) -> "FolderSource":
+        """Return the records below `roots`.
+
+        A record is called by its file's name, or, where two of one source share it, by its path.
+
+        Raises:
+            StoreError: a root is not a folder, or none holds a record.
+        """
+        found: list[tuple[int, str, str, str]] = []
+        for number, root in enumerate(roots):
+            if not root.is_dir():
+                raise StoreError(f"{root} is not a folder: give a folder of WFDB records")
+            for path in sorted(p.relative_to(root).as_posix() for p in root.rglob("*.hea")):
+                source = source_of(f"{root.resolve().name}/{path}")
+                found.append((number, path, source, Path(path).stem))
+        if not found:
+            places = ", ".join(str(root) for root in roots)
+            raise StoreError(f"no WFDB header (.hea) below {places}")
+        n_of_key = Counter((source, stem) for _, _, source, stem in found)
+        headers = tuple(
+            Header(number, path, source, stem if n_of_key[source, stem] == 1 else path[:-4])
+            for number, path, source, stem in found
+        )
+        if len({(header.source, header.record_id) for header in headers}) < len(headers):
+            raise StoreError("a folder was given twice: give each folder once")
+        return cls(tuple(roots), headers)
+
+    def __len__(self) -> int:
+        """Return the number of headers found."""
+        return len(self.headers)
+
+    def name(self, position: int) -> str:
+        """Return the header's path, from its root's name on."""
+        header = self.headers[position]
+        return f"{self.roots[header.root].resolve().name}/{header.path}"
+
+    def load(self, position: int) -> Recording:
+        """Read one recording."""
+        header = self.headers[position]
+        recording = read(self.roots[header.root] / header.path, header.source)
+        return replace(recording, record_id=header.record_id)
+
+    def describe(self) -> dict[str, object]:
+        """Return the kind, the roots' names, and a hash of all headers' paths."""
+        names = [self.name(position) for position in range(len(self))]
+        return {
+            "kind": "folders",
+            "roots": [root.resolve().name for root in self.roots],
+            "n_headers": len(self),
+            "sha256": hash_text("\n".join(names)),
+        }
+
+
+@dataclass(frozen=True)
+class CohortSource:
+    """A simulated cohort."""
+
+    settings: CohortSettings
+
+    def __len__(self) -> int:
+        """Return the number of recordings."""
+        return self.settings.n_recordings
+
+    def name(self, position: int) -> str:
+        """Return the number of the recording."""
+        return f"simulated recording {position}"
+
+    def load(self, position: int) -> Recording:
+        """Simulate one recording."""
+        return simulate_recording(self.settings, position)
+
+    def describe(self) -> dict[str, object]:
+        """Return the kind and the simulator's settings."""
+        return {"kind": "simulated", **self.settings.model_dump(mode="json")}
+
+
+def source_of(path: str) -> str:
+    """Return a Challenge source when a folder of `path` has its name, else the first folder."""
+    folders = path.split("/")[:-1]
+    for folder in reversed(folders):
+        if folder.lower() in CHALLENGE_SOURCES:
+            return folder.lower()
+    return folders[0] if folders else "unknown"
+
+
+def ptbxl_ecg_id(recording: Recording) -> int | None:
+    """Return the PTB-XL ecg_id of a recording from any copy of PTB-XL, else None.
+
+    The number is in the record's name in the Challenge's copy (HR00001), in PTB-XL's own
+    (00001_lr, 00001_hr) and in derived sets, so copies of one ECG share it.
+    """
+    if not recording.source.lower().replace("-", "").replace("_", "").startswith("ptbxl"):
+        return None
+    digits = _FIVE_DIGITS.search(recording.record_id)
+    return int(digits[1]) if digits else None

@@ -1,0 +1,1 @@
+"""Engines map a function over items, on processes; they know nothing of ECGs."""

@@ -1,0 +1,29 @@
+"""Reading ECG files: `read(path)` gives a Recording, whatever the format."""
+
+from pathlib import Path
+
+from leadlens.ecg.recording import Recording
+from leadlens.errors import ReadError
+from leadlens.io.wfdb import read_wfdb
+
+__all__ = ["read"]
+
+_WFDB_SUFFIXES = ("", ".hea", ".mat", ".dat")
+
+
+def read(path: str | Path, source: str | None = None) -> Recording:
+    """Return the ECG in the file at `path`.
+
+    Args:
+        path: a WFDB record: its header (`.hea`), its signal file, or the name that both share.
+        source: the data set's or hospital's name to keep with the recording.
+
+    Raises:
+        ReadError: the file is missing, damaged, or of a format that leadlens does not read.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _WFDB_SUFFIXES or path.with_name(path.name + ".hea").exists():
+        return read_wfdb(path, source)
+    raise ReadError(
+        f"{path}: '{path.suffix}' files are not read: give a WFDB record (.hea with .mat or .dat)"
+    )

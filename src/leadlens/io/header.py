@@ -1,0 +1,156 @@
+"""The text of a WFDB header: what it says of the signals and of the person.
+
+The grammar is WFDB's `header(5)`; the comment lines (`#Age`, `#Sex`, `#Dx`) are those of the
+PhysioNet/CinC Challenges, in all the spellings met in the archives.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from leadlens.ecg.diagnoses import diagnoses
+from leadlens.ecg.recording import Sex
+from leadlens.errors import ReadError
+
+OVER_89: Final = 90.0
+"""Age given for persons over 89, whose age PTB-XL and PhysioNet withhold (written as 300)."""
+
+_CPSC_LABELS: Final = {
+    "Normal": "426783006",
+    "I-AVB": "270492004",
+    "STD": "429622005",
+    "STE": "164931005",
+}
+_MISSING: Final = {"", "nan", "unknown", "none", "n/a"}
+_SIGNAL_FORMAT: Final = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
+_GAIN: Final = re.compile(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\((-?\d+)\))?(?:/(\S+))?")
+_INTEGER: Final = re.compile(r"-?\d+")
+
+
+@dataclass(frozen=True)
+class SignalLine:
+    """One lead of a header: where its samples lie and what they mean."""
+
+    file: str
+    format: int
+    samples_per_frame: int
+    offset: int
+    gain: float
+    baseline: int
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """A parsed WFDB header. `n_samples` is None where the header does not say."""
+
+    record: str
+    n_segments: int
+    fs: float
+    n_samples: int | None
+    signals: tuple[SignalLine, ...]
+    comments: dict[str, str]
+
+
+def parse_header(text: str, name: str) -> Header:
+    """Return the header written in `text`; `name` is the file's, for messages."""
+    lines = [line.strip() for line in text.splitlines()]
+    content = [line for line in lines if line and not line.startswith("#")]
+    if not content:
+        raise ReadError(f"{name}: the header is empty")
+    record, n_segments, n_signals, fs, n_samples = _record_line(content[0], name)
+    given = content[1 : 1 + n_signals]
+    if n_segments == 1 and len(given) < n_signals:
+        raise ReadError(f"{name}: {n_signals} signals announced, {len(given)} described")
+    signals = () if n_segments > 1 else tuple(_signal_line(line, name) for line in given)
+    comments: dict[str, str] = {}
+    for line in lines:
+        key, colon, value = line.lstrip("# ").partition(":")
+        if line.startswith("#") and colon:
+            comments.setdefault(key.strip().lower(), value.strip())
+    return Header(record, n_segments, fs, n_samples, signals, comments)
+
+
+def _record_line(line: str, name: str) -> tuple[str, int, int, float, int | None]:
+    """Return record, number of segments, number of signals, fs, number of samples."""
+    fields = line.split()
+    record, _, segments = fields[0].partition("/")
+    try:
+        n_signals = int(fields[1])
+        fs = float(re.split(r"[/(]", fields[2])[0]) if len(fields) > 2 else 250.0
+        n_samples = int(fields[3]) if len(fields) > 3 else 0
+        n_segments = int(segments) if segments else 1
+    except (ValueError, IndexError) as error:
+        raise ReadError(f"{name}: the record line '{line[:80]}' cannot be understood") from error
+    if n_signals < 1 or n_samples < 0 or not 0 < fs < float("inf"):
+        raise ReadError(
+            f"{name}: {n_signals} signals, {n_samples} samples at {fs} Hz make no recording"
+        )
+    return record, n_segments, n_signals, fs, n_samples or None
+
+
+def _signal_line(line: str, name: str) -> SignalLine:
+    """Return one signal line; the fields after the format are optional, the name comes last."""
+    fields = line.split()
+    layout = _SIGNAL_FORMAT.fullmatch(fields[1]) if len(fields) > 1 else None
+    gain = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
+    if layout is None or (len(fields) > 2 and gain is None):
+        raise ReadError(f"{name}: the signal line '{line[:80]}' cannot be understood")
+    numbers: list[int] = []
+    rest = fields[3:]
+    while rest and len(numbers) < 5 and _INTEGER.fullmatch(rest[0]):
+        numbers.append(int(rest.pop(0)))
+    adc_zero = numbers[1] if len(numbers) > 1 else 0
+    factor, baseline, unit = gain.groups() if gain else (None, None, None)
+    return SignalLine(
+        file=fields[0],
+        format=int(layout[1]),
+        samples_per_frame=int(layout[2] or 1),
+        offset=int(layout[4] or 0),
+        # WFDB: no gain, or a gain of 0, stands for 200 counts a millivolt.
+        gain=float(factor or 0) or 200.0,
+        baseline=int(baseline) if baseline is not None else adc_zero,
+        unit=unit or "mV",
+        description=" ".join(rest),
+    )
+
+
+def age_of(header: Header) -> float | None:
+    """Return the age in years, None where it is missing, OVER_89 for 300."""
+    text = header.comments.get("age", "")
+    try:
+        age = float(text)
+    except ValueError:
+        return None
+    if not 0 <= age <= 300:
+        return None
+    return OVER_89 if age > 89 else age
+
+
+def sex_of(header: Header) -> Sex | None:
+    """Return "female", "male" or None."""
+    initial = header.comments.get("sex", "").strip().lower()[:1]
+    return "female" if initial == "f" else "male" if initial == "m" else None
+
+
+def codes_of(header: Header) -> tuple[str, ...] | None:
+    """Return the SNOMED CT codes of the `Dx` line, each once; None where nobody annotated.
+
+    A line that is missing, empty or "NaN" says nothing, so does one with words that are neither
+    codes nor known abbreviations: none of these is "no diagnosis".
+    """
+    text = header.comments.get("dx", "")
+    if text.lower() in _MISSING:
+        return None
+    known = {item.abbreviation: item.code for item in diagnoses()} | _CPSC_LABELS
+    codes = [known.get(part.strip(), part.strip()) for part in text.split(",") if part.strip()]
+    if not codes or not all(code.isdigit() for code in codes):
+        return None
+    return tuple(dict.fromkeys(codes))
+
+
+def not_annotated_of(header: Header) -> tuple[str, ...]:
+    """Return the codes of a `Not annotated` line: diagnoses that nobody looked for."""
+    text = header.comments.get("not annotated", "")
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,1 @@
+"""Networks and losses. A network takes `(batch, lead, time)` and gives logits `(batch, class)`."""

@@ -1,0 +1,68 @@
+"""InceptionTime (Ismail Fawaz et al. 2020, Data Mining and Knowledge Discovery 34:1936)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadlens.models.layers import max_pool, pad_same
+from leadlens.models.settings import InceptionTimeSettings
+
+RESIDUAL_EVERY = 3
+
+
+class InceptionModule(nn.Module):
+    """A bottleneck, convolutions of several lengths and a pooling branch, joined in channels."""
+
+    def __init__(self, n_in: int, n_filters: int, kernels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.kernels = kernels
+        self.bottleneck = nn.Conv1d(n_in, n_filters, 1, bias=False)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(n_filters, n_filters, kernel, bias=False) for kernel in kernels
+        )
+        self.after_pool = nn.Conv1d(n_in, n_filters, 1, bias=False)
+        self.norm = nn.BatchNorm1d(n_filters * (len(kernels) + 1))
+
+    def forward(
+        self, signal: Float[Tensor, "batch channel time"]
+    ) -> Float[Tensor, "batch joined time"]:
+        """Return the joined branches."""
+        narrow = self.bottleneck(signal)
+        pooled = max_pool(pad_same(signal, 3, value=float("-inf")), 3, 1)
+        branches = [
+            convolution(pad_same(narrow, kernel))
+            for convolution, kernel in zip(self.convolutions, self.kernels, strict=True)
+        ]
+        joined = torch.cat([*branches, self.after_pool(pooled)], dim=1)
+        return torch.relu(self.norm(joined))
+
+
+class InceptionTime(nn.Module):
+    """Inception modules with a shortcut around every three: `(batch, lead, time)` -> logits."""
+
+    min_samples = 1
+
+    def __init__(self, settings: InceptionTimeSettings, n_leads: int, n_classes: int) -> None:
+        super().__init__()
+        n_joined = settings.n_filters * (len(settings.kernels) + 1)
+        sizes = [n_leads] + [n_joined] * (settings.depth - 1)
+        self.inceptions = nn.ModuleList(
+            InceptionModule(n_in, settings.n_filters, settings.kernels) for n_in in sizes
+        )
+        shortcut_sizes = sizes[: settings.depth - RESIDUAL_EVERY + 1 : RESIDUAL_EVERY]
+        self.shortcuts = nn.ModuleList(
+            nn.Sequential(nn.Conv1d(n_in, n_joined, 1, bias=False), nn.BatchNorm1d(n_joined))
+            for n_in in shortcut_sizes
+        )
+        self.head = nn.Linear(n_joined, n_classes)
+        self.receptive_field = 1 + settings.depth * (max(*settings.kernels, 3) - 1)
+
+    def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
+        """Return the logits."""
+        features = shortcut_from = signal
+        for number, inception in enumerate(self.inceptions, start=1):
+            features = inception(features)
+            if number % RESIDUAL_EVERY == 0:
+                shortcut = self.shortcuts[number // RESIDUAL_EVERY - 1](shortcut_from)
+                features = shortcut_from = torch.relu(features + shortcut)
+        return self.head(features.mean(dim=-1))

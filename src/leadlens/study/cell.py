@@ -1,0 +1,204 @@
+"""One cell: train on all folds but one, predict that one, keep everything, mark it done last."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from leadlens.bundle import save_bundle
+from leadlens.data.batches import Dataset
+from leadlens.data.folds import fold_numbers, load_folds
+from leadlens.data.store import Store, open_store
+from leadlens.ecg.leads import lead_set
+from leadlens.errors import StoreError, TrainingError
+from leadlens.files import read_json, write_json, written_beside
+from leadlens.study.plan import DONE, METRICS, Cell, check_done
+from leadlens.training.devices import choose_device
+from leadlens.training.fit import fit, predict
+
+BUNDLE = "bundle"
+PREDICTIONS = "predictions.npz"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class CellTask:
+    """All that a worker needs to compute a cell.
+
+    Attributes:
+        cell: the cell.
+        store: folder of the store at the cell's rate.
+        folds: the fold file.
+        recordings: positions of the recordings that take part.
+        classes: codes that are trained.
+        device: where to train.
+        resampling: how the store came to its rate.
+    """
+
+    cell: Cell
+    store: Path
+    folds: Path
+    recordings: tuple[int, ...]
+    classes: tuple[str, ...]
+    device: str
+    resampling: str
+
+    def identity(self, store: Store) -> dict[str, Any]:
+        """Return what a finished cell must have been computed from."""
+        return {
+            "training": self.cell.training.model_dump(mode="json"),
+            "fs": self.cell.fs,
+            "fold": self.cell.fold,
+            "classes": list(self.classes),
+            "n_recordings": len(self.recordings),
+            "folds_sha256": read_json(self.folds)["sha256"],
+            "shards": [shard.sha256 for shard in store.manifest.shards],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a cell said of the recordings of its fold."""
+
+    keys: tuple[str, ...]
+    labels: Bool[np.ndarray, "n class"]
+    label_mask: Bool[np.ndarray, "n class"]
+    probabilities: Float32[np.ndarray, "n class"]
+    prevalence: Float32[np.ndarray, " class"]
+
+
+def run_cell(task: CellTask) -> float:
+    """Compute a cell unless it is done; return the seconds it took (0 when it was done).
+
+    A killed cell resumes at its last finished epoch and gives the same result.
+    """
+    store = open_store(task.store)
+    identity = task.identity(store)
+    if check_done(task.cell, identity):
+        return 0.0
+    started = time.perf_counter()
+    torch.set_num_threads(int(torch.get_num_threads()) if task.device == "cuda" else 1)
+    folder, settings = task.cell.folder, task.cell.training
+    folder.mkdir(parents=True, exist_ok=True)
+    _begin(folder, identity)
+    train, test = _datasets(task, store)
+    device = choose_device(task.device)
+    monitor = test if settings.schedule == "published_plateau" else None
+    model, history = fit(
+        train, settings, device, folder / CHECKPOINT, monitor, lambda record: _log(folder, record)
+    )
+    _write_metrics(folder, history)
+    _save_predictions(folder / PREDICTIONS, test, predict(model, test, device), train)
+    save_bundle(
+        folder / BUNDLE,
+        model,
+        model=settings.model,
+        leads=train.leads,
+        fs=store.fs,
+        duration=store.manifest.duration,
+        resampling=task.resampling,
+        normalisation=settings.normalisation,
+        classes=task.classes,
+        thresholds=(settings.threshold,) * len(task.classes),
+        trained_on=_trained_on(train),
+        training=settings.model_dump(mode="json"),
+    )
+    seconds = round(time.perf_counter() - started, 2)
+    write_json(folder / DONE, {"identity": identity, "seconds": seconds, "device": device.type})
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return seconds
+
+
+def _begin(folder: Path, identity: dict[str, Any]) -> None:
+    """Drop a checkpoint that was made with other settings."""
+    settings = folder / "settings.json"
+    if settings.exists() and read_json(settings) != identity:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        (folder / METRICS).unlink(missing_ok=True)
+    write_json(settings, identity)
+
+
+def _datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
+    """Return training and test recordings of the cell."""
+    folds = fold_numbers(load_folds(task.folds, store), store)
+    chosen = np.array(task.recordings)
+    is_test = folds[chosen] == task.cell.fold
+    settings = task.cell.training
+    leads = lead_set(settings.lead_set)
+    if is_test.all() or not is_test.any():
+        raise TrainingError(f"fold {task.cell.fold} leaves nothing to train on or to test")
+    train, test = (
+        Dataset(store, chosen[part], leads, settings.normalisation, task.classes)
+        for part in (~is_test, is_test)
+    )
+    return train, test
+
+
+def _log(folder: Path, record: dict[str, float]) -> None:
+    """Add an epoch's record to the log that progress is read from."""
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def _write_metrics(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write the whole history: a kill may have lost or doubled a line of the log."""
+    with written_beside(folder / METRICS) as beside:
+        beside.write_text("".join(json.dumps(r) + "\n" for r in history), encoding="utf-8")
+
+
+def _save_predictions(
+    path: Path, test: Dataset, probabilities: Float32[np.ndarray, "n class"], train: Dataset
+) -> None:
+    """Write what the cell said, with the labels and the training prevalence."""
+    labels, label_mask = test.labels
+    with written_beside(path) as beside, beside.open("wb") as file:
+        np.savez(
+            file,
+            keys=np.array(test.keys),
+            labels=labels,
+            label_mask=label_mask,
+            probabilities=probabilities,
+            prevalence=_prevalence(train),
+        )
+
+
+def _prevalence(train: Dataset) -> Float32[np.ndarray, " class"]:
+    """Return the share of positives among the known labels of the training recordings."""
+    labels, known = train.labels
+    return (labels.sum(axis=0) / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
+
+
+def load_predictions(cell: Cell) -> Predictions:
+    """Return what a finished cell said.
+
+    Raises:
+        StoreError: the file is missing or damaged.
+    """
+    path = cell.folder / PREDICTIONS
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Predictions(
+                keys=tuple(file["keys"].tolist()),
+                labels=file["labels"],
+                label_mask=file["label_mask"],
+                probabilities=file["probabilities"],
+                prevalence=file["prevalence"],
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}): delete {cell.folder}") from error
+
+
+def _trained_on(train: Dataset) -> dict[str, Any]:
+    """Return what the model card says of the training recordings."""
+    rows = train.store.first_rows
+    sources = sorted({rows[i].source for i in train.recordings})
+    return {
+        "sources": ", ".join(sources),
+        "recordings": train.n_recordings,
+        "store index": train.store.manifest.index_sha256,
+    }

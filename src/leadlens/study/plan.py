@@ -1,0 +1,121 @@
+"""The plan: which cells a study has, where each lies, and which are done."""
+
+import itertools
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from leadlens.errors import ConfigError
+from leadlens.files import hash_text, read_json
+from leadlens.study.settings import StudySettings, training_settings
+from leadlens.training.settings import TrainingSettings
+
+DONE: Final = "DONE"
+METRICS: Final = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: a condition and the fold that it is tested on.
+
+    Attributes:
+        folder: where it lies.
+        condition: the axes' values.
+        fs: sampling rate in Hz.
+        fold: the tested fold.
+        training: how it is trained; the seed differs from fold to fold.
+    """
+
+    folder: Path
+    condition: dict[str, Any]
+    fs: float
+    fold: int
+    training: TrainingSettings
+
+    @property
+    def name(self) -> str:
+        """The condition's name and the fold."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the cell has been computed."""
+        return (self.folder / DONE).exists()
+
+
+def condition_name(condition: dict[str, Any]) -> str:
+    """Return a condition as a folder's name, such as "loss=bce,fs=25"."""
+    parts = []
+    for axis, value in condition.items():
+        text = value["name"] if isinstance(value, dict) and "name" in value else f"{value}"
+        if isinstance(value, dict):
+            # Two networks of one kind need two names.
+            text += "-" + hash_text(json.dumps(value, sort_keys=True))[:6]
+        parts.append(f"{axis}={text}".replace("/", "_"))
+    return ",".join(parts)
+
+
+def conditions(study: StudySettings) -> list[dict[str, Any]]:
+    """Return every combination of the axes' values, the last axis varying fastest."""
+    products = itertools.product(*study.axes.values())
+    return [dict(zip(study.axes, values, strict=True)) for values in products]
+
+
+def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
+    """Return every cell of the study, whether done or not.
+
+    Raises:
+        ConfigError: a setting is not allowed, or the condition to be explained is not a cell.
+    """
+    cells = []
+    for condition in conditions(study):
+        training = training_settings(study, condition)
+        fs = condition["fs"]
+        if not isinstance(fs, int | float) or not 1 <= fs <= 10_000:
+            raise ConfigError(f"axis 'fs' holds {fs!r}: a rate in Hz, from 1 to 10000, is needed")
+        for fold in range(study.folds.k):
+            place = folder / "cells" / condition_name(condition) / f"fold-{fold}"
+            own = training.model_copy(update={"seed": training.seed + fold})
+            cells.append(Cell(place, condition, float(fs), fold, own))
+    explained_cell(study, cells)
+    return cells
+
+
+def explained_cell(study: StudySettings, cells: list[Cell]) -> Cell | None:
+    """Return the cell that is explained, or None when the study explains nothing."""
+    if study.explain is None:
+        return None
+    for cell in cells:
+        if cell.condition == study.explain.condition and cell.fold == study.explain.fold:
+            return cell
+    raise ConfigError(
+        f"study '{study.name}' explains {study.explain.condition}, fold {study.explain.fold}, "
+        f"which is none of its cells (axes: {', '.join(study.axes)}; {study.folds.k} folds)"
+    )
+
+
+def n_epochs_done(cell: Cell) -> int:
+    """Return how many epochs of the cell have been trained so far."""
+    if cell.is_done:
+        return cell.training.epochs
+    metrics = cell.folder / METRICS
+    return metrics.read_text(encoding="utf-8").count("\n") if metrics.exists() else 0
+
+
+def check_done(cell: Cell, identity: dict[str, Any]) -> bool:
+    """Return whether the cell is done; refuse one that was computed with other settings."""
+    if not cell.is_done:
+        return False
+    if read_json(cell.folder / DONE)["identity"] != identity:
+        raise ConfigError(
+            f"{cell.folder} was computed with other settings: choose another --out, or delete it"
+        )
+    return True
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder and all in it, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)

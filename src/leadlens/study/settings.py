@@ -1,0 +1,163 @@
+"""A study as written in YAML: data, folds, axes, training, explanation."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from leadlens.data.folds import FoldSettings
+from leadlens.ecg.resample import ResampleMethod
+from leadlens.errors import ConfigError
+from leadlens.explain.settings import ExplainSettings
+from leadlens.simulate import CohortSettings
+from leadlens.training.settings import TrainingSettings, preset
+
+
+class DataSettings(BaseModel):
+    """What the study learns from: a store, or a simulated cohort.
+
+    Attributes:
+        store: a store's folder, relative to where the command is run.
+        simulate: a cohort, simulated once into the study's folder.
+        min_positives: diagnoses with fewer recordings are reported as absent and not trained.
+        exact_duration_only: leave out recordings that are not as long as a window, as published.
+        resampling: how the store is brought to the study's rates.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    store: Path | None = None
+    simulate: CohortSettings | None = None
+    min_positives: int = Field(default=1, ge=1)
+    exact_duration_only: bool = False
+    resampling: ResampleMethod = "polyphase"
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "DataSettings":
+        if (self.store is None) == (self.simulate is None):
+            raise ValueError("give either 'store' or 'simulate'")
+        return self
+
+
+class StudyExplainSettings(BaseModel):
+    """Which cell is explained, and on how many recordings.
+
+    Attributes:
+        condition: values of the axes, such as {loss: bce, fs: 50}.
+        fold: the tested fold whose recordings are explained.
+        n_per_class: recordings with each diagnosis that are explained, at most.
+        settings: of each explanation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    condition: dict[str, Any]
+    fold: int = Field(default=0, ge=0)
+    n_per_class: int = Field(default=20, ge=1)
+    settings: ExplainSettings = ExplainSettings()
+
+
+class StudySettings(BaseModel):
+    """A whole study.
+
+    Attributes:
+        name: of the study, and of its folder.
+        question: what it asks, in a sentence, for the report.
+        data: what it learns from.
+        folds: how recordings are dealt.
+        preset: training preset to start from.
+        training: changes to the preset, for all cells.
+        axes: what varies: "fs" (Hz) and any training setting, each with its values.
+        explain: what is explained, if anything.
+        compare: a published study to print beside the results, by name, if any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    question: str
+    data: DataSettings
+    folds: FoldSettings = FoldSettings()
+    preset: str = "inception_time"
+    training: dict[str, Any] = Field(default_factory=dict)
+    axes: dict[str, tuple[Any, ...]]
+    explain: StudyExplainSettings | None = None
+    compare: str | None = None
+
+    @model_validator(mode="after")
+    def _axes_make_sense(self) -> "StudySettings":
+        known = ("fs", *TrainingSettings.model_fields)
+        for axis, values in self.axes.items():
+            if axis not in known:
+                raise ValueError(f"unknown axis '{axis}': allowed are {', '.join(known)}")
+            if not values or len({str(value) for value in values}) < len(values):
+                raise ValueError(f"axis '{axis}' needs values, each once: {list(values)}")
+        if "fs" not in self.axes:
+            raise ValueError("the axis 'fs' (sampling rates in Hz) is missing")
+        return self
+
+
+def training_settings(study: StudySettings, condition: dict[str, Any]) -> TrainingSettings:
+    """Return the training settings of one condition.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+    changes = {**study.training, **{k: v for k, v in condition.items() if k != "fs"}}
+    try:
+        return preset(study.preset, **changes)
+    except ValidationError as error:
+        raise ConfigError(f"study '{study.name}': {explain_error(error)}") from error
+
+
+def read_study(path: Path, changes: tuple[str, ...] = ()) -> StudySettings:
+    """Return the study in the YAML file `path`.
+
+    Args:
+        path: the file.
+        changes: "a.b=value" settings that replace the file's, values in YAML.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or its settings contradict each other.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} does not hold a study's settings")
+    for change in changes:
+        _apply_change(content, change)
+    try:
+        return StudySettings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {explain_error(error)}") from error
+
+
+def explain_error(error: ValidationError) -> str:
+    """Return what pydantic found, one line a fault, with the user's own value."""
+    lines = []
+    for fault in error.errors():
+        place = ".".join(str(part) for part in fault["loc"]) or "settings"
+        given = fault["input"]
+        value = f" (given: {given!r})" if isinstance(given, str | int | float | list) else ""
+        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{value}")
+    return "; ".join(lines)
+
+
+def _apply_change(content: dict[str, Any], change: str) -> None:
+    """Put "a.b=value" into nested settings."""
+    keys, equals, value = change.partition("=")
+    if not equals or not keys:
+        raise ConfigError(f"--set {change!r}: write it as key=value, for example folds.k=5")
+    *parents, last = keys.split(".")
+    place = content
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {change!r}: '{parent}' holds a value, not settings")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change!r}: '{value}' is not a YAML value") from error

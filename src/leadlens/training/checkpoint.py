@@ -1,0 +1,69 @@
+"""Checkpoints: everything needed to go on after a kill, in one file that is never half-written.
+
+Weights and Adam's moments are tensors in a safetensors file; the history is JSON in its metadata.
+Orders and learning rates follow from (seed, epoch), so no random state has to be kept.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from leadlens.errors import TrainingError
+from leadlens.files import written_beside
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]
+) -> None:
+    """Write the state after an epoch to `path`."""
+    tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with written_beside(path) as beside:
+        save_file(contiguous, beside, metadata={"history": json.dumps(history)})
+
+
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> list[dict[str, float]]:
+    """Put the state in `path` into `model` and `optimizer`; return the history.
+
+    Raises:
+        TrainingError: the file is damaged or belongs to another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            history: list[dict[str, float]] = json.loads(file.metadata()["history"])
+        model.load_state_dict(_below(tensors, "model"))
+        optimizer.load_state_dict(
+            {
+                "state": _optimizer_state(_below(tensors, "optimizer")),
+                "param_groups": optimizer.state_dict()["param_groups"],
+            }
+        )
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"{path} is damaged or of another network ({error}): delete it to train afresh"
+        ) from error
+    return history
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix` and a point, without it."""
+    n = len(prefix) + 1
+    return {name[n:]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+
+
+def _optimizer_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Return Adam's state by parameter number."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = value
+    return state

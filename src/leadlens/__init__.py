@@ -15,7 +15,7 @@ _HOMES = {
     "simulate_cohort": "leadlens.simulate",
     "open_store": "leadlens.data.store",
     "load_bundle": "leadlens.bundle",
-    "explain": "leadlens.explain",
+    "explain_ecg": "leadlens.explain.lime",
     "LeadlensError": "leadlens.errors",
 }
 
@@ -24,7 +24,7 @@ __all__ = [
     "LeadlensError",
     "Recording",
     "__version__",
-    "explain",
+    "explain_ecg",
     "load_bundle",
     "open_store",
     "read",

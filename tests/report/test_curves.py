@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadlens.errors import ConfigError
@@ -35,6 +35,11 @@ def marks(root: ET.Element, gid: str) -> np.ndarray:
 def corners(root: ET.Element, gid: str) -> np.ndarray:
     path = next(by_id(root, gid).iter(f"{SVG}path")).get("d", "")
     return np.array(re.findall(r"[ML] ([\d.-]+) ([\d.-]+)", path), dtype=float)
+
+
+def height(text: ET.Element) -> float:
+    moved = re.match(r"translate\([\d.-]+ ([\d.-]+)\)", text.get("transform", ""))
+    return float(moved.group(1)) if moved else float(text.get("y", ""))
 
 
 def words(root: ET.Element) -> list[str]:
@@ -89,19 +94,17 @@ def test_floors_are_dashed_lines_with_their_names() -> None:
 
 @settings(max_examples=5, deadline=None)
 @given(levels=st.lists(st.floats(0.3, 0.34), min_size=2, max_size=6))
+@example(levels=[0.7] * 6)
 def test_labels_beside_the_plot_never_overlap(levels: list[float]) -> None:
     floors = {f"floor {i}": level for i, level in enumerate(levels)}
     root = ET.fromstring(score_by_rate(SERIES, "score", floors))
     names = {*floors, "bce", "soft_f1"}
-    heights = [
-        float(re.findall(r"-?[\d.]+", text.get("transform", "") or "")[1])
-        if "translate" in (text.get("transform") or "")
-        else float(text.get("y", ""))
-        for text in root.iter(f"{SVG}text")
-        if text.text in names
-    ]
+    heights = [height(text) for text in root.iter(f"{SVG}text") if text.text in names]
+    ticks = [height(text) for text in root.iter(f"{SVG}text") if text.text == "50"]
     assert len(heights) == len(names)
     assert min(np.diff(sorted(heights))) > 9
+    assert min(heights) > 0
+    assert max(heights) < ticks[0] - 8
 
 
 def test_published_scores_are_hollow_diamonds_at_their_rate() -> None:
@@ -174,6 +177,7 @@ def test_means_and_counts_of_other_lengths_are_refused() -> None:
 
 
 @settings(max_examples=5, deadline=None)
+@example(text="\x08\ufffe\u4e2d")
 @given(text=st.text(min_size=1, max_size=15))
 def test_any_text_gives_valid_xml_that_reads_the_same(text: str) -> None:
     label = f"<&>$x${text}"

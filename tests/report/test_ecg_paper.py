@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadlens.ecg.leads import CHEST_LEADS, LIMB_LEADS, STANDARD_LEADS
@@ -64,7 +64,9 @@ def bands(svg: str) -> list[ET.Element]:
 
 def bars(svg: str) -> dict[str, ET.Element]:
     groups = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if g.get("class") == "bar"]
-    return {(g.findtext(f"{SVG}title") or "").partition(":")[0]: g for g in groups}
+    named = {(g.findtext(f"{SVG}title") or "").partition(":")[0]: g for g in groups}
+    assert len(named) == len(groups)
+    return named
 
 
 def texts(svg: str) -> list[str]:
@@ -309,6 +311,7 @@ def test_tied_leads_that_are_unknown_or_twice_are_refused(
 
 
 @settings(max_examples=25, deadline=None)
+@example(text="\x08\ufffe\u4e2d")
 @given(text=st.text(max_size=30))
 def test_any_text_gives_valid_xml_that_reads_the_same(text: str) -> None:
     overlay = replace(overlay_of(np.ones((12, 250))), label=text)

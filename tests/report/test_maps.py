@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadlens.errors import ConfigError
@@ -120,6 +120,7 @@ def test_thirty_rows_by_seven_columns_stay_within_900_pixels() -> None:
 
 
 @settings(max_examples=5, deadline=None)
+@example(text="\x08\ufffe\u4e2d")
 @given(text=st.text(min_size=1, max_size=20))
 def test_any_text_gives_valid_xml_that_reads_the_same(text: str) -> None:
     label = f"<&>$x${text}"

@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sklearn.model_selection import StratifiedKFold
 
 from leadlens.data.store import Store
 from leadlens.errors import ConfigError, StoreError
@@ -110,6 +109,9 @@ def _by_label_combination(
     labels: Bool[np.ndarray, "n class"], settings: FoldSettings
 ) -> Int[np.ndarray, " n"]:
     """Return the published study's folds: stratified on the label combination, not grouped."""
+    # Here, not above: it takes a second to import, and every command reads this module's settings.
+    from sklearn.model_selection import StratifiedKFold
+
     combination = np.array(["".join("01"[int(x)] for x in row) for row in labels])
     folds = np.empty(len(labels), dtype=int)
     splitter = StratifiedKFold(settings.k, shuffle=True, random_state=settings.seed)

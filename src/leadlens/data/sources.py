@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
@@ -27,6 +27,7 @@ CHALLENGE_SOURCES: Final = (
 _FIVE_DIGITS: Final = re.compile(r"(?<!\d)(\d{5})(?!\d)")
 
 
+@runtime_checkable
 class RecordingSource(Protocol):
     """Recordings that can be loaded one by one, by position."""
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal as dsp
 
 from leadlens.ecg.recording import Recording
 from leadlens.errors import SignalError, choices
@@ -39,6 +38,9 @@ def resample_array(
     The polyphase filter extends the signal along the line through its end points: zeros would
     bend the first and last samples of a recording with a baseline offset by up to 40 % of it.
     """
+    # Here, not above: it takes a second to import, and every command reads this module's settings.
+    from scipy import signal as dsp
+
     if method not in RESAMPLE_METHODS:
         raise choices("resampling method", method, RESAMPLE_METHODS)
     missing = np.isnan(signal)

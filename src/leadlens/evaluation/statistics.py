@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import brentq
 
 from leadlens.errors import ConfigError
 
@@ -22,22 +23,25 @@ def mean_auroc_interval(
 ) -> tuple[float, float]:
     """Return an interval for the mean of AUROCs measured on different recordings (folds).
 
-    It is symmetric on the logit scale, which keeps it inside (0, 1). It stands for the sampling of
-    the tested recordings, not of the training, and is wide: on Gaussian scores the 95 % interval
-    covered 95 to 100 % from 5 positives a fold up (test_statistics.py). NaN without any fold.
+    It holds every value from which the measured mean is at most z standard errors away, the error
+    being that value's own (Newcombe 2006, method 5): inside (0, 1), and meaningful at 1. It stands
+    for the sampling of the tested recordings, not of the training. NaN when no fold has a value.
     """
     folds = [
-        # A perfect score has no estimated variance: count half a wrong pair, as for a proportion.
-        (min(max(value, 0.5 / (p * n)), 1 - 0.5 / (p * n)), p, n)
+        (value, p, n)
         for value, p, n in zip(aurocs, n_positive, n_negative, strict=True)
         if not np.isnan(value)
     ]
     if not folds:
         return float("nan"), float("nan")
-    inside = float(np.mean([value for value, _, _ in folds]))
-    variance = sum(auroc_variance(*fold) for fold in folds)
-    error = np.sqrt(variance) / len(folds) / (inside * (1 - inside))
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
-    centre = np.log(inside / (1 - inside))
-    low, high = (1 / (1 + np.exp(-(centre + sign * half))) for sign in (-1.0, 1.0))
+    mean = float(np.mean([value for value, _, _ in folds]))
+    z = float(stats.norm.ppf(0.5 + level / 2))
+
+    def distance(value: float) -> float:
+        variance = sum(auroc_variance(value, p, n) for _, p, n in folds)
+        return abs(mean - value) - z * float(np.sqrt(max(variance, 0.0))) / len(folds)
+
+    near = 1e-9
+    low = brentq(distance, 0.0, mean - near) if mean > near else 0.0
+    high = brentq(distance, mean + near, 1.0) if mean < 1.0 - near else 1.0
     return float(low), float(high)

@@ -43,7 +43,7 @@ class Attribution:
     n_forwards: int
 
 
-def explain(
+def explain_ecg(
     bundle: Bundle,
     recording: Recording,
     settings: ExplainSettings | None = None,

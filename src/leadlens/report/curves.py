@@ -122,24 +122,28 @@ def per_class(
     figure = new_figure(left + _FOREST + _COLUMNS, 72 + 14.0 * n_classes)
     axes = _plot(figure, left=left, right=_COLUMNS, top=32, bottom=40)
     axes.set_ylim(n_classes - 0.4, -0.6)
-    axes.set_yticks([])
     axes.set_xlabel(metric, parse_math=False)
+    _forest(axes, np.concatenate([mean, low, high, [reference]]), reference)
+    best_first = sorted(range(n_classes), key=lambda i: (bool(np.isnan(mean[i])), -float(mean[i])))
+    for row, i in enumerate(best_first):
+        interval = (float(mean[i]), float(low[i]), float(high[i]))
+        _class_row(axes, row, names[i], interval, counts[i], gid=f"class-{i}")
+    return from_figure(figure, name, f"{metric} of each class, with intervals")
+
+
+def _forest(axes: Axes, ends: Float[np.ndarray, " end"], reference: float) -> None:
+    """Fit the axis to `ends`, draw the line of chance, and head the columns beside the plot."""
+    known = ends[np.isfinite(ends)]
+    margin = 0.05 * float(np.ptp(known)) or 0.05
+    axes.set_xlim(float(known.min()) - margin, float(known.max()) + margin)
+    axes.set_yticks([])
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.7)
-    ends = np.concatenate([mean, low, high, [reference]])
-    ends = ends[np.isfinite(ends)]
-    margin = 0.05 * float(np.ptp(ends)) or 0.05
-    axes.set_xlim(float(ends.min()) - margin, float(ends.max()) + margin)
     axes.axvline(reference, color=_GREY, linewidth=1, dashes=(5, 3), zorder=1, gid="reference")
     above = {"va": "bottom", "size": 8, "color": _GREY}
     write(axes, reference, -0.75, f"chance {reference:g}", **above)
     rows = axes.get_yaxis_transform()
     write(axes, _beside(118), -0.75, "score [interval]", ha="right", transform=rows, **above)
     write(axes, _beside(_COLUMNS - 6), -0.75, "ECGs", ha="right", transform=rows, **above)
-    best_first = sorted(range(n_classes), key=lambda i: (bool(np.isnan(mean[i])), -float(mean[i])))
-    for row, i in enumerate(best_first):
-        interval = (float(mean[i]), float(low[i]), float(high[i]))
-        _class_row(axes, row, names[i], interval, counts[i], gid=f"class-{i}")
-    return from_figure(figure, name, f"{metric} of each class, with intervals")
 
 
 def _plot(figure: Figure, left: float, right: float, top: float, bottom: float) -> Axes:

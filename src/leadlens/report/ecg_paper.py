@@ -140,45 +140,41 @@ def _lead(cell: Cell, recording: Recording, sheet: Sheet, name: str) -> str:
     heights = sheet.heights[cell.lead][window]
     times = (np.arange(heights.size) + window.start) / recording.fs
     path = _trace(cell.left + 25.0 * (times - cell.start), row.baseline - heights, recording.fs)
-    right = cell.x(cell.start + cell.seconds)
-    if path:
-        trace = element(
-            "path",
-            d=path,
-            class_="trace",
-            fill="none",
-            stroke="#000",
-            stroke_width=0.28,
-            stroke_linejoin="round",
-            stroke_linecap="round",
-            clip_path=f"url(#{name}-row-{cell.row})",
-        )
-    else:
-        trace = element(
-            "path",
-            d=f"M{number(cell.left)} {number(row.baseline)}H{number(right)}",
-            class_="absent",
-            stroke="#666",
-            stroke_width=0.3,
-            stroke_dasharray="2 2",
-        ) + label(
-            (cell.left + right) / 2,
-            row.baseline - 2,
-            "not recorded",
-            3.2,
-            class_="note halo",
-            fill="#555",
-            text_anchor="middle",
-        )
     divider = f"M{number(cell.left)} {number(row.baseline - 3)}v6"
     return element(
         "g",
-        trace,
+        _drawn(path, f"{name}-row-{cell.row}") if path else _absent(cell, row),
         element("path", d=divider, stroke="#000", stroke_width=0.25) if cell.left > 6 else "",
         label(cell.left + 1, row.top + 4.6, cell.lead, 4, class_="lead halo", font_weight="bold"),
         data_lead=cell.lead,
         class_="cell",
     )
+
+
+def _drawn(path: str, region: str) -> str:
+    """Return the line of a trace, cut at the clip path `region`."""
+    return element(
+        "path",
+        d=path,
+        class_="trace",
+        fill="none",
+        stroke="#000",
+        stroke_width=0.28,
+        stroke_linejoin="round",
+        stroke_linecap="round",
+        clip_path=f"url(#{region})",
+    )
+
+
+def _absent(cell: Cell, row: Row) -> str:
+    """Return a dashed baseline that says "not recorded"."""
+    right = cell.x(cell.start + cell.seconds)
+    middle = (cell.left + right) / 2
+    line = f"M{number(cell.left)} {number(row.baseline)}H{number(right)}"
+    grey = {"fill": "#555", "text_anchor": "middle"}
+    return element(
+        "path", d=line, class_="absent", stroke="#666", stroke_width=0.3, stroke_dasharray="2 2"
+    ) + label(middle, row.baseline - 2, "not recorded", 3.2, class_="note halo", **grey)
 
 
 def _trace(x: Float[np.ndarray, " time"], y: Float[np.ndarray, " time"], fs: float) -> str:

@@ -28,7 +28,7 @@ def from_figure(figure: Figure, name: str, title: str) -> str:
         # A reader's browser has the letters that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
+    text = legible(buffer.getvalue())
     inner = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     for unwanted in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r"<!--.*?-->"):
         inner = re.sub(unwanted, "", inner, flags=re.DOTALL)
@@ -41,7 +41,7 @@ def from_figure(figure: Figure, name: str, title: str) -> str:
 def write(axes: Axes, x: float, y: float, text: str, **style: object) -> None:
     """Write `text` at (x, y), centred unless told otherwise, never read as mathematics."""
     settings = {"size": 9.0, "ha": "center", "va": "center", "parse_math": False, **style}
-    axes.text(x, y, legible(text), **settings)
+    axes.text(x, y, text, **settings)
 
 
 def _with_prefix(tag: str, name: str) -> str:

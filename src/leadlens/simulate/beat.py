@@ -11,20 +11,24 @@ import numpy as np
 from jaxtyping import Float
 
 from leadlens.simulate.conditions import Plan
-from leadlens.simulate.measure import Measures, axis_of, criteria, measure
+from leadlens.simulate.measure import Measures, criteria, measure, of_lead
+from leadlens.simulate.shape import (
+    lower_voltage,
+    qrs_duration,
+    qrs_timing,
+    shape_qrs,
+    shape_t,
+    steer_axis,
+)
 from leadlens.simulate.torso import calibration, draw_lead_fields
 
 N_CANDIDATES: Final = 40
 CLEARANCE: Final = 0.72
 """Strictness under which beats without a diagnosis must still not meet its criterion."""
+Q_CLEARANCE: Final = 0.55
+"""The same for Q waves: a normal septal q is short and shallow."""
 
 MEASURED: Final = ("LAD", "RAD", "LQRSV", "PRWP", "QAb", "TInv", "TAb")
-
-_Q, _TERMINAL = 8, 9  # the two waves that follow the eight nodes of the QRS
-
-# x, y, z of the eight nodes of a left bundle branch block, mV
-_LBBB_X = np.array([0.02, 0.20, 0.30, 0.40, 0.45, 0.45, 0.25, 0.05])
-_LBBB_Z = np.array([-0.08, 0.25, 1.00, 1.20, 0.70, 0.30, 0.10, 0.00])
 
 Array = np.ndarray
 
@@ -63,15 +67,15 @@ def draw_beat(
     """Return the dominant beat of a subject with the planned conditions."""
     n = N_CANDIDATES
     field = draw_lead_fields(lead_fields, n)
-    duration = _qrs_duration(plan, sex, qrs_rng)
+    duration = qrs_duration(plan, sex, qrs_rng)
     core = min(duration, qrs_rng.uniform(0.078, 0.094)) if plan.has("RBBB", "IRBBB") else duration
-    centre, width = _qrs_timing(plan, duration, core, qrs_rng)
+    centre, width = qrs_timing(plan, duration, core, qrs_rng)
     qrs, t_vector = _normal_vectors(qrs_rng, n)
-    qrs = _shape_qrs(plan, qrs, qrs_rng)
-    qrs = _steer_axis(plan, field, qrs, width, qrs_rng)
-    t_vector, st_vector = _shape_t(plan, qrs, t_vector, t_rng)
+    qrs = shape_qrs(plan, qrs, qrs_rng)
+    qrs = steer_axis(plan, field, qrs, width, qrs_rng)
+    t_vector, st_vector = shape_t(plan, qrs, t_vector, t_rng)
     if plan.has("LQRSV"):
-        field, t_vector = _lower_voltage(field, centre, width, qrs, t_vector, duration, qrs_rng)
+        field, t_vector = lower_voltage(field, centre, width, qrs, t_vector, duration, qrs_rng)
     measures = measure(field, centre, width, qrs, t_vector, duration)
     best = int(np.argmin(_misfit(plan, measures)))
     met = criteria(measures)
@@ -89,39 +93,6 @@ def draw_beat(
     )
 
 
-def _qrs_duration(plan: Plan, sex: str, rng: np.random.Generator) -> float:
-    """Return the QRS duration in s; bundle branch block from 120 ms, IRBBB 110 to 119 ms."""
-    normal = np.clip(rng.normal(0.090 if sex == "male" else 0.083, 0.008), 0.070, 0.104)
-    ranges = {
-        "RBBB": (0.122, 0.168),
-        "LBBB": (0.126, 0.175),
-        "IRBBB": (0.110, 0.119),
-        "NSIVCB": (0.114, 0.148),
-        "PR": (0.142, 0.188),
-    }
-    place = rng.random()
-    for name, (low, high) in ranges.items():
-        if plan.has(name):
-            return float(low + (high - low) * place)
-    return float(normal + 0.006 * plan.has("LAnFB"))
-
-
-def _qrs_timing(
-    plan: Plan, duration: float, core: float, rng: np.random.Generator
-) -> tuple[Float[Array, " wave"], Float[Array, " wave"]]:
-    """Return centres and widths of the eight nodes, an initial Q and a terminal wave."""
-    given = calibration()
-    centre = np.append(given.node_fraction * core, [0.0, 0.0])
-    width = np.append(np.full(8, given.node_width * core), [0.0, 0.0])
-    centre[_Q], width[_Q] = rng.uniform(0.018, 0.026), rng.uniform(0.011, 0.014)
-    rest = max(duration - core, 0.012)
-    if plan.has("IRBBB"):
-        centre[_TERMINAL], width[_TERMINAL] = duration - 0.016, rng.uniform(0.008, 0.011)
-    else:
-        centre[_TERMINAL], width[_TERMINAL] = core + 0.35 * rest, max(0.30 * rest, 0.010)
-    return centre, width
-
-
 def _normal_vectors(
     rng: np.random.Generator, n: int
 ) -> tuple[Float[Array, "n wave 3"], Float[Array, "n 3"]]:
@@ -133,145 +104,10 @@ def _normal_vectors(
     return qrs, drawn[:, 24:]
 
 
-def _shape_qrs(
-    plan: Plan, qrs: Float[Array, "n wave 3"], rng: np.random.Generator
-) -> Float[Array, "n wave 3"]:
-    """Return the QRS vectors with conduction and Q-wave conditions put in."""
-    qrs, n = qrs.copy(), len(qrs)
-    if plan.has("LBBB", "PR"):
-        gain = rng.uniform(0.75, 1.3, (n, 1))
-        qrs[:, :8, 0] = _LBBB_X * gain * rng.uniform(0.8, 1.5, (n, 1))
-        qrs[:, :8, 1] *= 0.3
-        qrs[:, :8, 2] = _LBBB_Z * gain * rng.uniform(0.8, 1.2, (n, 1))
-        notch = rng.uniform(0.10, 0.22, n)
-        qrs[:, 3, 0] -= notch
-        qrs[:, 5, 0] += notch / 2.0
-    if plan.has("RBBB", "IRBBB"):
-        direction = np.stack(
-            [rng.uniform(-0.8, -0.45, n), rng.normal(0.0, 0.15, n), rng.uniform(-0.75, -0.35, n)], 1
-        )
-        low, high = (0.45, 0.95) if plan.has("RBBB") else (0.38, 0.60)
-        qrs[:, 5:8] *= 0.6
-        qrs[:, _TERMINAL] = direction * rng.uniform(low, high, (n, 1))
-    if plan.has("LAnFB"):
-        qrs[:, 1] += np.stack([np.zeros(n), rng.uniform(0.06, 0.14, n), np.zeros(n)], axis=1)
-        qrs[:, 4:7, 1] += rng.uniform(-0.40, -0.15, (n, 1))
-    if plan.has("NSIVCB"):
-        qrs[np.arange(n), rng.integers(2, 5, n)] *= rng.uniform(0.2, 0.6, (n, 1))
-        qrs[:, 4:7] += 0.14 * rng.standard_normal((n, 3, 3))
-    if plan.has("PRWP"):
-        qrs[:, 2, 2] += rng.uniform(0.15, 0.40, n)
-        qrs[:, 3, 2] += rng.uniform(0.30, 0.80, n)
-    if plan.has("QAb"):
-        qrs[:, 1:3] *= rng.uniform(0.0, 0.5, (n, 1, 1))
-        qrs[:, _Q] = _q_direction(plan, rng) * rng.uniform(0.30, 0.65, (n, 1))
-    return qrs
-
-
-def _q_direction(plan: Plan, rng: np.random.Generator) -> Float[Array, " 3"]:
-    """Return where the initial forces point: away from an inferior, anterior or lateral scar."""
-    regions = np.array([[0.0, -1.0, 0.0], [0.1, 0.0, 1.0], [-1.0, 0.1, 0.1]])
-    region = int(rng.choice(3, p=[0.45, 0.40, 0.15]))
-    return regions[1 if plan.has("LAnFB", "LAD", "RAD") else region]
-
-
-def _steer_axis(
-    plan: Plan,
-    field: Float[Array, "n 8 3"],
-    qrs: Float[Array, "n wave 3"],
-    width: Float[Array, " wave"],
-    rng: np.random.Generator,
-) -> Float[Array, "n wave 3"]:
-    """Return the QRS turned in the frontal plane until its axis is the wanted one.
-
-    The first two nodes stay in a fascicular block: its initial forces point down and right.
-    """
-    n = len(qrs)
-    ranges = {
-        "LAnFB": (-80.0, -47.0),
-        "LAD": (-60.0, -33.0) if plan.has("LBBB") else (-44.5, -31.0),
-        "RAD": (92.0, 130.0),
-        "PR": (-85.0, -40.0),
-        "LBBB": (-20.0, 60.0),
-    }
-    planned = [limits for name, limits in ranges.items() if plan.has(name)]
-    low, high = planned[0] if planned else (-15.0, 75.0)
-    is_steered = bool(planned) or plan.has("QAb", "RBBB", "NSIVCB", "IRBBB")
-    target = rng.uniform(low, high, n)
-    if not is_steered:
-        return qrs
-    first = 2 if plan.has("LAnFB") else 0
-    for _ in range(5):
-        turn = np.radians(target - axis_of(field, qrs, width))
-        qrs = qrs.copy()
-        x, y = qrs[:, first:, 0].copy(), qrs[:, first:, 1].copy()
-        cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
-        qrs[:, first:, 0], qrs[:, first:, 1] = cos * x - sin * y, sin * x + cos * y
-    return qrs
-
-
-def _shape_t(
-    plan: Plan,
-    qrs: Float[Array, "n wave 3"],
-    t_vector: Float[Array, "n 3"],
-    rng: np.random.Generator,
-) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
-    """Return T and ST vectors with repolarisation conditions, primary and secondary, put in."""
-    n = len(t_vector)
-    st_vector = np.zeros((n, 3))
-    if plan.has("LBBB", "PR"):
-        total = qrs[:, :8].sum(axis=1)
-        direction = -total / np.linalg.norm(total, axis=1, keepdims=True)
-        t_vector = direction * rng.uniform(0.35, 0.75, (n, 1)) + 0.15 * t_vector
-        st_vector = 0.25 * t_vector
-    elif plan.has("RBBB"):
-        t_vector = t_vector + np.array([0.0, 0.0, 1.0]) * rng.uniform(0.15, 0.35, (n, 1))
-    if plan.has("TAb"):
-        is_flat = rng.random() < 0.6
-        gain = rng.uniform(0.0, 0.30, (n, 1)) if is_flat else rng.uniform(0.2, 0.4, (n, 1))
-        t_vector = t_vector * gain + (0.02 if is_flat else 0.07) * rng.standard_normal((n, 3))
-        if rng.random() < 0.4:
-            total = qrs[:, :8].sum(axis=1)
-            direction = total / np.linalg.norm(total, axis=1, keepdims=True)
-            st_vector = -direction * rng.uniform(0.03, 0.12, (n, 1))
-    if plan.has("TInv"):
-        regions = np.array([[-0.10, -0.10, 0.9], [0.3, -0.9, -0.2], [-0.9, 0.1, -0.2]])
-        region = int(rng.choice(3, p=[0.45, 0.25, 0.30]))
-        direction = regions[region] + 0.15 * rng.standard_normal((n, 3))
-        t_vector = direction * rng.uniform(0.22, 0.60, (n, 1))
-    return t_vector, st_vector
-
-
-def _lower_voltage(
-    field: Float[Array, "n 8 3"],
-    centre: Float[Array, " wave"],
-    width: Float[Array, " wave"],
-    qrs: Float[Array, "n wave 3"],
-    t_vector: Float[Array, "n 3"],
-    duration: float,
-    rng: np.random.Generator,
-) -> tuple[Float[Array, "n 8 3"], Float[Array, "n 3"]]:
-    """Return a lead field with low limb (70 %) or chest voltages, and T vectors kept visible.
-
-    The torso, not the heart, lowers them, and the other leads less: by the root of the factor.
-    """
-    measures = measure(field, centre, width, qrs, t_vector, duration)
-    if rng.random() < 0.7:
-        gain = rng.uniform(0.26, 0.48, len(field)) / measures.limb_voltage
-        low, other = slice(0, 2), slice(2, 8)
-    else:
-        gain = rng.uniform(0.60, 0.96, len(field)) / measures.chest_voltage
-        low, other = slice(2, 8), slice(0, 2)
-    gain = np.minimum(gain, 1.0)[:, None, None]
-    field = field.copy()
-    field[:, low] *= gain
-    field[:, other] *= np.sqrt(gain)
-    return field, t_vector * gain[:, :, 0] ** -0.3
-
-
 def _misfit(plan: Plan, measures: Measures) -> Float[Array, " n"]:
     """Return for every candidate how many criteria are not as planned (0: all are)."""
     met, near = criteria(measures), criteria(measures, CLEARANCE)
+    near["QAb"] = criteria(measures, Q_CLEARANCE)["QAb"]
     misfit = np.zeros(len(measures.axis))
     for name in MEASURED:
         if not _is_judged(plan, name):
@@ -280,16 +116,33 @@ def _misfit(plan: Plan, measures: Measures) -> Float[Array, " n"]:
             misfit += 10.0 * ~met[name]
         elif (name, False) not in _also_met(plan):
             misfit += 10.0 * met[name] + near[name]
-    if plan.has("RBBB", "IRBBB"):
-        misfit += 4.0 * (measures.late_v1 < (0.25 if plan.has("RBBB") else 0.15))
-    elif not plan.has("LBBB", "PR", "NSIVCB"):
-        misfit += 2.0 * (measures.late_v1 > 0.10)
-    if plan.has("LBBB"):
-        misfit += 4.0 * (measures.r_wave[:, 11] < 0.4) + 4.0 * (measures.r_wave[:, 6] > 0.3)
-    if plan.has("LAnFB"):
-        misfit += 20.0 * ((measures.axis > -45.0) | (measures.axis < -90.0))
+    misfit += _shape_misfit(plan, measures)
     voltage = np.maximum(measures.limb_voltage / 3.0, measures.chest_voltage / 5.0)
     return misfit + 2.0 * (voltage > 1.0)
+
+
+def _shape_misfit(plan: Plan, measures: Measures) -> Float[Array, " n"]:
+    """Return how far every candidate is from the look of the planned conduction disorder."""
+    rows = {
+        name: (of_lead(measures.r_wave, name), of_lead(measures.s_wave, name))
+        for name in ("I", "II", "aVL", "V1", "V6")
+    }
+    misfit = np.zeros(len(measures.axis))
+    if plan.has("RBBB", "IRBBB"):  # R' in V1, S in I
+        misfit += 4.0 * (measures.late_v1 < (0.25 if plan.has("RBBB") else 0.15))
+        misfit += 1.0 * (rows["I"][1] > -0.10)
+    elif not plan.has("LBBB", "PR", "NSIVCB"):
+        misfit += 2.0 * (measures.late_v1 > 0.10)
+    if plan.has("LBBB"):  # R in V6 and I, S in V1
+        misfit += 4.0 * (rows["V6"][0] < 0.4) + 4.0 * (rows["V1"][0] > 0.3)
+        misfit += 2.0 * (rows["I"][0] < 0.25)
+    if plan.has("LAnFB"):  # rS in II, R in aVL
+        misfit += 20.0 * ((measures.axis > -45.0) | (measures.axis < -90.0))
+        misfit += 2.0 * (rows["II"][0] > 0.7 * -rows["II"][1]) + 2.0 * (rows["aVL"][0] < 0.3)
+        misfit += 2.0 * (of_lead(measures.q_duration, "aVF") > 0.0)
+        if not plan.has("RBBB"):
+            misfit += 2.0 * (rows["I"][0] < -1.5 * rows["I"][1])
+    return misfit
 
 
 def _also_met(plan: Plan) -> set[tuple[str, bool]]:

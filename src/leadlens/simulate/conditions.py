@@ -71,7 +71,7 @@ _BALANCED_RHYTHMS: Final = dict(
     zip(RHYTHMS, (0.27, 0.12, 0.12, 0.12, 0.14, 0.13, 0.10), strict=True)
 )
 _BALANCED_FINDINGS: Final = {
-    "IAVB": 0.17, "PAC": 0.20, "PVC": 0.13, "RBBB": 0.15, "LBBB": 0.15, "IRBBB": 0.15,
+    "IAVB": 0.19, "PAC": 0.20, "PVC": 0.13, "RBBB": 0.15, "LBBB": 0.15, "IRBBB": 0.15,
     "LAnFB": 0.12, "NSIVCB": 0.15, "LAD": 0.07, "RAD": 0.12, "LQRSV": 0.10, "QAb": 0.11,
     "PRWP": 0.13, "TAb": 0.08, "TInv": 0.12, "LQT": 0.20,
 }  # fmt: skip

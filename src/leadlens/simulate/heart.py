@@ -145,9 +145,9 @@ def _p_waves(rhythm: Rhythm, has_p: Bool[Array, " beat"], rng: np.random.Generat
     Sizes and times: measured P vectors (0.058, 0.096, -0.009) mV, duration 106 (12) ms.
     """
     scale = np.exp(0.22 * rng.standard_normal((2, 1)))
-    right_left = 0.80 * scale * np.array([[0.045, 0.085, -0.020], [0.040, 0.055, 0.030]])
+    right_left = 0.92 * scale * np.array([[0.045, 0.085, -0.020], [0.040, 0.055, 0.030]])
     length = float(np.clip(rng.normal(1.0, 0.10), 0.8, 1.25))
-    turned = rng.uniform([-0.8, -1.2, -1.0], [0.8, 0.1, 1.0])
+    turned = rng.uniform([-0.8, -1.4, -1.0], [0.8, -0.3, 1.0])
     vectors = np.repeat(right_left[None], int(has_p.sum()), axis=0)
     is_premature = rhythm.kind[has_p] == BeatKind.ATRIAL_PREMATURE
     vectors[is_premature] *= turned

@@ -28,6 +28,7 @@ class Measures:
         limb_voltage: largest peak-to-peak QRS of the limb leads.
         chest_voltage: largest peak-to-peak QRS of the chest leads.
         r_wave: height of the QRS in each standard lead, 0 where it has no positive part.
+        s_wave: depth of the QRS in each standard lead, signed, 0 where it has no negative part.
         q_duration: length of the initial negative deflection, s.
         q_depth: its depth; both 0 where the QRS starts upward.
         is_qs: where the QRS has no positive part.
@@ -39,6 +40,7 @@ class Measures:
     limb_voltage: Float[Array, " n"]
     chest_voltage: Float[Array, " n"]
     r_wave: Float[Array, "n 12"]
+    s_wave: Float[Array, "n 12"]
     q_duration: Float[Array, "n 12"]
     q_depth: Float[Array, "n 12"]
     is_qs: Bool[Array, "n 12"]
@@ -69,6 +71,7 @@ def measure(
         limb_voltage=span[:, :6].max(axis=1),
         chest_voltage=span[:, 6:].max(axis=1),
         r_wave=np.maximum(waves.max(axis=2), 0.0),
+        s_wave=np.minimum(waves.min(axis=2), 0.0),
         q_duration=is_q.sum(axis=2) * STEP,
         q_depth=np.maximum(depth, 0.0),
         is_qs=~has_risen[:, :, -1],
@@ -101,7 +104,7 @@ def criteria(measures: Measures, strictness: float = 1.0) -> Answers:
         "LAD": (measures.axis < -30.0 + 20.0 * (loose - 1.0)) & (measures.axis > -100.0),
         "RAD": (measures.axis > 90.0 - 20.0 * (loose - 1.0)) | (measures.axis <= -100.0),
         "LQRSV": (measures.limb_voltage < 0.5 * loose) | (measures.chest_voltage < 1.0 * loose),
-        "PRWP": _lead(measures.r_wave, "V3") <= 0.3 * loose,
+        "PRWP": of_lead(measures.r_wave, "V3") <= 0.3 * loose,
         "QAb": _abnormal_q(measures, strictness),
         "TInv": _inverted_t(measures, strictness),
     }
@@ -116,9 +119,9 @@ def _abnormal_q(measures: Measures, strictness: float) -> Bool[Array, " n"]:
     pairs = (("II", "aVF"), ("I", "aVL"), ("V4", "V5"), ("V5", "V6"))
     found = np.zeros(len(measures.axis), dtype=bool)
     for pair in pairs:
-        found |= np.all([_lead(is_long & is_deep, lead) for lead in pair], axis=0)
+        found |= np.all([of_lead(is_long & is_deep, lead) for lead in pair], axis=0)
     is_anterior = (measures.q_duration >= 0.020 * strictness) | measures.is_qs
-    return found | np.all([_lead(is_anterior & is_deep, lead) for lead in ("V2", "V3")], axis=0)
+    return found | np.all([of_lead(is_anterior & is_deep, lead) for lead in ("V2", "V3")], axis=0)
 
 
 def _inverted_t(measures: Measures, strictness: float) -> Bool[Array, " n"]:
@@ -127,7 +130,7 @@ def _inverted_t(measures: Measures, strictness: float) -> Bool[Array, " n"]:
     pairs = (("V2", "V3"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"), ("I", "aVL"), ("II", "aVF"))
     found = np.zeros(len(measures.axis), dtype=bool)
     for pair in pairs:
-        found |= np.all([_lead(is_inverted, lead) for lead in pair], axis=0)
+        found |= np.all([of_lead(is_inverted, lead) for lead in pair], axis=0)
     return found
 
 
@@ -135,10 +138,10 @@ def _abnormal_t(measures: Measures, loose: float) -> Bool[Array, " n"]:
     """T below 0.05 mV or a tenth of R, in two or more of I, II, V4, V5 and V6."""
     floor = np.maximum(0.05, 0.1 * measures.r_wave) * loose
     is_low = measures.t_wave < floor
-    count = sum(_lead(is_low, lead).astype(int) for lead in ("I", "II", "V4", "V5", "V6"))
+    count = sum(of_lead(is_low, lead).astype(int) for lead in ("I", "II", "V4", "V5", "V6"))
     return np.asarray(count) >= 2
 
 
-def _lead(values: Array, lead: str) -> Array:
+def of_lead(values: Array, lead: str) -> Array:
     """Return the column of one lead."""
     return values[:, STANDARD_LEADS.index(lead)]

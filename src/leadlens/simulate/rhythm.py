@@ -100,11 +100,11 @@ def _sinus(plan: Plan, age: float, duration: float, rng: np.random.Generator) ->
     ceiling = min(0.09, 0.08 * mean)
     spread = None
     if plan.rhythm == "SA":
-        spread = min(0.13 + abs(rng.normal(0.10, 0.08)), 0.50 * mean)
+        spread = min(0.14 + abs(rng.normal(0.14, 0.08)), 0.50 * mean)
     onset = _place(start, mean, deviation * mean, duration, spread, ceiling)
     slope = -0.00015 * (rate - 75.0) + 0.0002 * (age - 50.0)
     usual = float(np.clip(rng.normal(0.155, 0.015) + slope, 0.122, 0.182))
-    long = float(rng.uniform(0.215, 0.320) if rng.random() < 0.85 else rng.uniform(0.202, 0.215))
+    long = float(rng.uniform(0.225, 0.320) if rng.random() < 0.85 else rng.uniform(0.202, 0.225))
     pr = min(long, max(0.205, 0.55 * mean)) if plan.has("IAVB") else usual
     kind = np.zeros(n, dtype=int)
     return Rhythm(onset, kind, np.full(n, pr), _qt_rr(onset, mean), rate)
@@ -184,11 +184,11 @@ def _paced(duration: float, rng: np.random.Generator) -> Rhythm:
 
 
 def _with_premature_atrial(rhythm: Rhythm, duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return the rhythm with one to four premature atrial beats that reset the sinus node."""
+    """Return the rhythm with one to five premature atrial beats that reset the sinus node."""
     onset, kind, pr = rhythm.onset.copy(), rhythm.kind.copy(), rhythm.pr.copy()
     for beat in _premature_beats(onset, duration, rng):
         gap = onset[beat] - onset[beat - 1]
-        coupling = min(max(rng.uniform(0.55, 0.78) * gap, 0.33), 0.85 * gap)
+        coupling = min(max(rng.uniform(0.52, 0.72) * gap, 0.33), 0.85 * gap)
         advance = gap - coupling
         onset[beat] -= advance
         onset[beat + 1 :] -= advance * rng.uniform(0.75, 1.0)
@@ -200,7 +200,7 @@ def _with_premature_atrial(rhythm: Rhythm, duration: float, rng: np.random.Gener
 def _with_premature_ventricular(
     rhythm: Rhythm, duration: float, rng: np.random.Generator
 ) -> Rhythm:
-    """Return the rhythm with one to four premature ventricular beats, each with a full pause."""
+    """Return the rhythm with one to five premature ventricular beats, each with a full pause."""
     onset, kind, pr = rhythm.onset.copy(), rhythm.kind.copy(), rhythm.pr.copy()
     for beat in _premature_beats(onset, duration, rng):
         gap = onset[beat] - onset[beat - 1]
@@ -214,9 +214,9 @@ def _with_premature_ventricular(
 def _premature_beats(
     onset: Float[Array, " beat"], duration: float, rng: np.random.Generator
 ) -> list[int]:
-    """Return which beats come early: one to four within the recording, no two in a row."""
+    """Return which beats come early: one to five within the recording, no two in a row."""
     candidates = np.flatnonzero((onset > 1.2) & (onset < duration - 0.6))
-    wanted = int(rng.integers(1, 5))
+    wanted = 1 if rng.random() < 0.15 else int(rng.integers(2, 6))
     chosen: list[int] = []
     for beat in rng.permutation(candidates):
         if len(chosen) < wanted and all(abs(beat - other) > 1 for other in chosen):

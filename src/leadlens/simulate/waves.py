@@ -101,7 +101,7 @@ def fibrillation_waves(
     amplitude and frequency; largest in V1, then V2 and II (Stridsberg et al. 2001; Petrenas 2017).
     """
     gains = np.array([0.35, 0.6, 1.4, 0.75, 0.5, 0.3, 0.3, 0.3])
-    height = float(np.clip(0.055 * np.exp(0.4 * rng.standard_normal()), 0.02, 0.13))
+    height = float(np.clip(0.070 * np.exp(0.35 * rng.standard_normal()), 0.03, 0.13))
     base = float(np.clip(rng.normal(6.1, 0.8), 4.2, 8.8))
     waves = np.zeros((8, len(times)))
     for share in (1.0, 0.5):

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
-from leadlens.bundle import save_bundle
 from leadlens.data.batches import Dataset
 from leadlens.data.folds import fold_numbers, load_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.leads import lead_set
+from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import StoreError, TrainingError
 from leadlens.files import read_json, write_json, written_beside
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
 from leadlens.training.devices import choose_device
 from leadlens.training.fit import fit, predict
+from leadlens.training.save import save_trained
 
 BUNDLE = "bundle"
 PREDICTIONS = "predictions.npz"
@@ -46,7 +47,7 @@ class CellTask:
     recordings: tuple[int, ...]
     classes: tuple[str, ...]
     device: str
-    resampling: str
+    resampling: ResampleMethod
 
     def identity(self, store: Store) -> dict[str, Any]:
         """Return what a finished cell must have been computed from."""
@@ -94,20 +95,7 @@ def run_cell(task: CellTask) -> float:
     )
     _write_metrics(folder, history)
     _save_predictions(folder / PREDICTIONS, test, predict(model, test, device), train)
-    save_bundle(
-        folder / BUNDLE,
-        model,
-        model=settings.model,
-        leads=train.leads,
-        fs=store.fs,
-        duration=store.manifest.duration,
-        resampling=task.resampling,
-        normalisation=settings.normalisation,
-        classes=task.classes,
-        thresholds=(settings.threshold,) * len(task.classes),
-        trained_on=_trained_on(train),
-        training=settings.model_dump(mode="json"),
-    )
+    save_trained(folder / BUNDLE, model, train, settings, task.resampling)
     seconds = round(time.perf_counter() - started, 2)
     write_json(folder / DONE, {"identity": identity, "seconds": seconds, "device": device.type})
     (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -191,14 +179,3 @@ def load_predictions(cell: Cell) -> Predictions:
             )
     except (OSError, KeyError, ValueError) as error:
         raise StoreError(f"{path} is damaged ({error}): delete {cell.folder}") from error
-
-
-def _trained_on(train: Dataset) -> dict[str, Any]:
-    """Return what the model card says of the training recordings."""
-    rows = train.store.first_rows
-    sources = sorted({rows[i].source for i in train.recordings})
-    return {
-        "sources": ", ".join(sources),
-        "recordings": train.n_recordings,
-        "store index": train.store.manifest.index_sha256,
-    }

@@ -15,7 +15,7 @@ from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.engines.local import map_items
-from leadlens.errors import ConfigError
+from leadlens.errors import ConfigError, StoreError
 from leadlens.files import read_json, write_json
 from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
@@ -114,6 +114,19 @@ def run_study(
     except Timeout as error:
         raise ConfigError(f"{folder} is being computed by another run: wait for it") from error
     return data
+
+
+def finished_study(folder: Path) -> tuple[StudySettings, StudyData, list[CellTask]]:
+    """Return the study in `folder` as it stands, computing nothing but the list of its cells.
+
+    Raises:
+        StoreError: there is no study in the folder, or a file of it is missing or damaged.
+    """
+    if not (folder / SETTINGS).exists() or not (folder / FOLDS).exists():
+        raise StoreError(f"{folder} holds no study: run 'leadlens study run' first")
+    study = StudySettings.model_validate(read_json(folder / SETTINGS))
+    data = prepare_data(study, folder, n_workers=1)
+    return study, data, _tasks(study, folder, plan_cells(study, folder), data, "cpu")
 
 
 def _claim(study: StudySettings, folder: Path) -> None:

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leadlens.data.folds import FoldSettings
 from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import ConfigError
 from leadlens.explain.settings import ExplainSettings
+from leadlens.settings import apply_changes, checked
 from leadlens.simulate import CohortSettings
 from leadlens.training.settings import TrainingSettings, preset
 
@@ -102,10 +103,7 @@ def training_settings(study: StudySettings, condition: dict[str, Any]) -> Traini
         ConfigError: a value is not allowed.
     """
     changes = {**study.training, **{k: v for k, v in condition.items() if k != "fs"}}
-    try:
-        return preset(study.preset, **changes)
-    except ValidationError as error:
-        raise ConfigError(f"study '{study.name}': {explain_error(error)}") from error
+    return preset(study.preset, changes)
 
 
 def read_study(path: Path, changes: tuple[str, ...] = ()) -> StudySettings:
@@ -126,38 +124,4 @@ def read_study(path: Path, changes: tuple[str, ...] = ()) -> StudySettings:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} does not hold a study's settings")
-    for change in changes:
-        _apply_change(content, change)
-    try:
-        return StudySettings.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {explain_error(error)}") from error
-
-
-def explain_error(error: ValidationError) -> str:
-    """Return what pydantic found, one line a fault, with the user's own value."""
-    lines = []
-    for fault in error.errors():
-        place = ".".join(str(part) for part in fault["loc"]) or "settings"
-        given = fault["input"]
-        value = f" (given: {given!r})" if isinstance(given, str | int | float | list) else ""
-        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{value}")
-    return "; ".join(lines)
-
-
-def _apply_change(content: dict[str, Any], change: str) -> None:
-    """Put "a.b=value" into nested settings."""
-    keys, equals, value = change.partition("=")
-    if not equals or not keys:
-        raise ConfigError(f"--set {change!r}: write it as key=value, for example folds.k=5")
-    *parents, last = keys.split(".")
-    place = content
-    for parent in parents:
-        inner = place.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {change!r}: '{parent}' holds a value, not settings")
-        place = inner
-    try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {change!r}: '{value}' is not a YAML value") from error
+    return checked(StudySettings, apply_changes(content, changes), str(path))

@@ -12,6 +12,7 @@ from leadlens.models.settings import (
     ModelSettings,
     PaperInceptionSettings,
 )
+from leadlens.settings import checked
 
 Schedule = Literal["constant", "one_cycle", "published_steps", "published_plateau"]
 
@@ -79,12 +80,13 @@ PRESETS: dict[str, TrainingSettings] = {
 nothing; the plateau schedule of their cross-validation is `schedule: published_plateau`."""
 
 
-def preset(name: str, **changes: Any) -> TrainingSettings:
+def preset(name: str, changes: dict[str, Any] | None = None) -> TrainingSettings:
     """Return the preset called `name`, with some settings changed.
 
     Raises:
-        ConfigError: no preset has this name.
+        ConfigError: no preset has this name, or a change is not allowed.
     """
     if name not in PRESETS:
         raise choices("training preset", name, PRESETS)
-    return TrainingSettings.model_validate({**PRESETS[name].model_dump(), **changes})
+    values = {**PRESETS[name].model_dump(), **(changes or {})}
+    return checked(TrainingSettings, values, f"training preset '{name}'")

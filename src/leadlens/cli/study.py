@@ -1,0 +1,193 @@
+"""Commands around a study: plan, run, report, and the demo."""
+
+import threading
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadlens.cli.terminal import (
+    DeviceOption,
+    JsonOption,
+    SetOption,
+    WorkersOption,
+    out,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+)
+from leadlens.engines.local import available_cores
+from leadlens.errors import ConfigError
+from leadlens.study.plan import Cell, n_epochs_done, plan_cells
+from leadlens.study.settings import StudySettings, read_study
+
+app = typer.Typer(help="Plan and run a study: a grid of trainings with cross-validation.")
+
+FileArgument = Annotated[Path, typer.Argument(help="The study's settings, a YAML file.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="The study's folder (default: runs/NAME).")
+]
+
+
+@app.command()
+def plan(
+    file: FileArgument,
+    out_folder: OutOption = None,
+    changes: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a study's cells, and which of them are done."""
+    study = read_study(file, tuple(changes or ()))
+    cells = plan_cells(study, _folder(study, out_folder))
+    if as_json:
+        listed = [{"cell": cell.name, "done": cell.is_done} for cell in cells]
+        print_json({"study": study.name, "cells": listed})
+        return
+    rows = [
+        [cell.name, cell.training.model.name, str(cell.training.epochs), _state(cell)]
+        for cell in cells
+    ]
+    n_done = sum(cell.is_done for cell in cells)
+    title = f"{study.name}: {len(cells)} cells, {n_done} done"
+    print_table(title, ["cell", "network", "epochs", "state"], rows)
+
+
+@app.command()
+def run(
+    file: FileArgument,
+    out_folder: OutOption = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    changes: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute all cells that are not done, explain, and write the report."""
+    study = read_study(file, tuple(changes or ()))
+    command = f"leadlens study run {file}" + "".join(f" --set {c}" for c in changes or ())
+    _run(study, _folder(study, out_folder), workers, device, command, as_json)
+
+
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path(
+        "runs/demo"
+    ),
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a small study on simulated ECGs: two losses, three rates; a few minutes, no network."""
+    study = read_study(_demo_file())
+    say("simulated ECGs, for a first look; no statement about patients")
+    _run(study, out_folder, workers, "cpu", "leadlens demo", as_json)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/demo.")],
+) -> None:
+    """Write the HTML report of a study from what its cells kept."""
+    from leadlens.report.study_report import write_report
+
+    out.print(str(write_report(folder)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _run(
+    study: StudySettings,
+    folder: Path,
+    workers: int | None,
+    device: str,
+    command: str,
+    as_json: bool,
+) -> None:
+    """Run a study with progress, then print its table and the report's path."""
+    from leadlens.report.study_report import write_report
+    from leadlens.study.run import run_study
+
+    n_workers = workers or available_cores()
+    with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
+        run_study(study, folder, n_workers, device, move, training.begin)
+    path = write_report(folder, command)
+    _print_results(folder, path, as_json)
+
+
+class TrainingProgress:
+    """A bar over all epochs of all cells, read from the cells' logs twice a second."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "TrainingProgress":
+        return self
+
+    def begin(self, cells: list[Cell]) -> None:
+        """Show the bar: the data are there, training starts."""
+        self._thread = threading.Thread(target=self._show, args=(cells,), daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self, cells: list[Cell]) -> None:
+        total = sum(cell.training.epochs for cell in cells)
+        with progress_bar(f"training {len(cells)} cells", "epochs") as move:
+            while not self._stop.wait(0.5):
+                move(sum(n_epochs_done(cell) for cell in cells), total)
+
+
+def _print_results(folder: Path, path: Path, as_json: bool) -> None:
+    """Print the table of a study and where its report lies."""
+    from leadlens.files import read_json
+    from leadlens.report.study_report import COLUMNS
+
+    results = read_json(folder / "results.json")
+    if as_json:
+        print_json({**results, "report": str(path)})
+        return
+    metrics = [m for m in COLUMNS if m != "subset_accuracy"]
+    axes = list(results["conditions"][0]["condition"])
+    rows = []
+    for condition in results["conditions"]:
+        cells = [_plus_minus(condition["mean"][m], condition["sd"][m]) for m in metrics]
+        rows.append([*(_axis_value(condition["condition"][axis]) for axis in axes), *cells])
+    for name, floor in results["conditions"][0]["floors"].items():
+        empty = [""] * (len(axes) - 1)
+        rows.append([f"({name})", *empty, *(_plus_minus(floor[m], None) for m in metrics)])
+    title = f"{folder.name}: mean over folds \u00b1 SD; in brackets what guessing scores"
+    headings = [COLUMNS[m].removesuffix(" score") for m in metrics]
+    print_table(title, [*axes, *headings], rows, n_left=len(axes))
+    out.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _axis_value(value: object) -> str:
+    """Return an axis' value as a short text."""
+    return str(value.get("name", value)) if isinstance(value, dict) else str(value)
+
+
+def _plus_minus(mean: float | None, sd: float | None) -> str:
+    if mean is None:
+        return "\u2013"
+    return f"{mean:.3f}" + (f"\u00b1{sd:.3f}" if sd is not None else "")
+
+
+def _state(cell: Cell) -> str:
+    if cell.is_done:
+        return "done"
+    n_epochs = n_epochs_done(cell)
+    return f"{n_epochs} epochs" if n_epochs else "to do"
+
+
+def _folder(study: StudySettings, out_folder: Path | None) -> Path:
+    return out_folder or Path("runs") / study.name
+
+
+def _demo_file() -> Path:
+    """Return the demo's settings: in the package, or in the repository it is run from."""
+    inside = Path(str(resources.files("leadlens"))) / "studies" / "demo.yaml"
+    beside = Path(__file__).parents[3] / "studies" / "demo.yaml"
+    for path in (inside, beside):
+        if path.exists():
+            return path
+    raise ConfigError("the demo's settings (studies/demo.yaml) are missing: install leadlens again")

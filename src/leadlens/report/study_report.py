@@ -1,0 +1,354 @@
+"""The study's report: everything a reviewer asks for, in one HTML file that needs no other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leadlens.bundle import NOT_A_DEVICE, load_bundle
+from leadlens.ecg.diagnoses import diagnoses, diagnosis
+from leadlens.ecg.leads import STANDARD_LEADS
+from leadlens.ecg.recording import Recording
+from leadlens.errors import StoreError
+from leadlens.files import read_json, write_text
+from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
+from leadlens.report.explained import ExplainedEcg, explained_ecg
+from leadlens.report.html import render
+from leadlens.report.maps import lead_map
+from leadlens.study.cell import BUNDLE, CellTask
+from leadlens.study.explaining import Explanations, load_explanations
+from leadlens.study.published import PublishedStudy, published_study
+from leadlens.study.results import ConditionResult, Results, collect, write_results
+from leadlens.study.run import SETTINGS, StudyData, describe_data, finished_study
+from leadlens.study.settings import StudySettings
+
+REPORT = "report.html"
+COLUMNS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "subset_accuracy": "subset accuracy",
+    "challenge": "challenge score",
+}
+"""Macro metric -> its heading in tables."""
+
+
+def write_report(folder: Path, command: str = "") -> Path:
+    """Write the report of the study in `folder` from what its cells kept; return its path.
+
+    Args:
+        folder: of a study, finished or not; unfinished cells are counted as missing.
+        command: that made the study, for the report.
+
+    Raises:
+        StoreError: no study there, or none of its cells is finished.
+    """
+    study, data, tasks = finished_study(folder)
+    results = collect([task.cell for task in tasks], data.classes)
+    if not results.conditions:
+        raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
+    write_results(results, folder)
+    compared = published_study(study.compare) if study.compare else None
+    explanations = _explanations(study, tasks, folder)
+    shown = _shown_condition(study, results)
+    context = {
+        "study": study,
+        "not_a_device": NOT_A_DEVICE,
+        "is_simulated": study.data.simulate is not None,
+        "results": results,
+        "table": result_rows(results, compared),
+        "columns": COLUMNS,
+        "compared": compared,
+        "warnings": warnings_of(study, tasks),
+        "curves": _curves(results, compared),
+        "shown": shown.name,
+        "classes_svg": _class_figure(shown, data),
+        "class_rows": _class_rows(shown, data),
+        "absent": [(diagnosis(code), n) for code, n in data.absent.items()],
+        "map_svg": _map_figure(explanations),
+        "explained": [] if explanations is None else _two_ecgs(study, data, explanations),
+        "explain_settings": study.explain,
+        "n_explained": 0 if explanations is None else len(explanations.keys),
+        "data": describe_data(data),
+        "facts": _facts(study, data, results, tasks, command),
+        "settings_json": read_json(folder / SETTINGS),
+    }
+    path = folder / REPORT
+    write_text(path, render("study.html.jinja", context))
+    return path
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of the results' table."""
+
+    label: str
+    kind: str
+    n_folds: str
+    cells: tuple[str, ...]
+
+
+def result_rows(results: Results, compared: PublishedStudy | None) -> list[TableRow]:
+    """Return conditions, floors (of the first condition's folds) and the published figures."""
+    rows = [
+        TableRow(
+            condition.name.replace(",", ", "),
+            "ours",
+            str(len(condition.folds)),
+            tuple(_plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
+        )
+        for condition in results.conditions
+    ]
+    first = results.conditions[0]
+    for name in first.folds[0].floors:
+        cells = tuple(_plus_minus(first.floor(name, m), float("nan")) for m in COLUMNS)
+        rows.append(TableRow(f"floor: {name}", "floor", str(len(first.folds)), cells))
+    if compared is not None:
+        label = ", ".join(
+            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in compared.condition.items()
+        )
+        cells = tuple(
+            _plus_minus(compared.metrics[m].mean, compared.metrics[m].sd)
+            if m in compared.metrics
+            else "\u2013"
+            for m in COLUMNS
+        )
+        rows.append(TableRow(f"{compared.name}: {label}", "published", "10", cells))
+    return rows
+
+
+def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
+    """Return what a reader must know before believing the figures."""
+    said = []
+    if any(task.cell.training.schedule == "published_plateau" for task in tasks):
+        said.append(
+            "published_plateau: the learning rate was steered by the loss on the fold that is "
+            "reported, as in the published study. This leaks; the figures are too good."
+        )
+    if study.folds.method == "label_combination":
+        said.append(
+            "label_combination: folds were not grouped by patient or waveform, as published. "
+            "The same patient may be on both sides; the figures may be too good."
+        )
+    if study.data.simulate is not None:
+        said.append(
+            "Simulated ECGs: the figures say how well the simulator's diagnoses are told apart, "
+            "and nothing about patients."
+        )
+    return said
+
+
+def _plus_minus(mean: float, sd: float) -> str:
+    """Return "mean +- sd" with three decimals; a dash for what is not defined."""
+    if np.isnan(mean):
+        return "\u2013"
+    return f"{mean:.3f}" + ("" if np.isnan(sd) else f" \u00b1 {sd:.3f}")
+
+
+def _explanations(study: StudySettings, tasks: list[CellTask], folder: Path) -> Explanations | None:
+    """Return the study's explanations, or None where it has none (yet)."""
+    if study.explain is None:
+        return None
+    for task in tasks:
+        cell = task.cell
+        if cell.condition == study.explain.condition and cell.fold == study.explain.fold:
+            if not (folder / "explanations" / "DONE").exists():
+                return None
+            return load_explanations(task, study.explain, folder / "explanations")
+    return None
+
+
+def _shown_condition(study: StudySettings, results: Results) -> ConditionResult:
+    """Return the condition shown class by class: the explained one, else the first."""
+    for condition in results.conditions:
+        if study.explain is not None and condition.condition == study.explain.condition:
+            return condition
+    return results.conditions[0]
+
+
+def _curves(results: Results, compared: PublishedStudy | None) -> list[str]:
+    """Return score by rate, for AUROC, F1 and the challenge score: one line a series."""
+    series: dict[str, list[ConditionResult]] = {}
+    for condition in results.conditions:
+        others = {k: v for k, v in condition.condition.items() if k != "fs"}
+        series.setdefault(", ".join(str(v) for v in others.values()) or "all", []).append(condition)
+    figures = []
+    for metric in ("auroc", "f1", "challenge"):
+        lines = tuple(
+            ScoreSeries(
+                label=label,
+                fs=tuple(c.fs for c in sorted(members, key=lambda c: c.fs)),
+                folds=tuple(tuple(c.values(metric)) for c in sorted(members, key=lambda c: c.fs)),
+            )
+            for label, members in series.items()
+        )
+        if all(np.isnan(value) for line in lines for fold in line.folds for value in fold):
+            continue
+        first = results.conditions[0]
+        floors = {name: first.floor(name, metric) for name in first.folds[0].floors}
+        if metric == "auroc":
+            floors = {"chance": 0.5}
+        published = None
+        if compared is not None and metric == "challenge":
+            published = dict(compared.challenge_by_rate)
+        elif compared is not None and metric in compared.metrics:
+            published = {float(compared.condition["fs"]): compared.metrics[metric].mean}
+        figures.append(
+            score_by_rate(lines, COLUMNS[metric], floors, published, name=f"rate-{metric}")
+        )
+    return figures
+
+
+def _class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, Any]]:
+    """Return one row a trained diagnosis: counts, mean over folds of each metric, interval."""
+    counts = np.sum([fold.scores.n_positive for fold in condition.folds], axis=0)
+    known = np.sum([fold.scores.n_known for fold in condition.folds], axis=0)
+    rows = []
+    for column, code in enumerate(data.classes):
+        low, high = condition.class_interval(column)
+        means = {
+            metric: _class_mean(condition.class_values(metric)[:, column])
+            for metric in ("auroc", "auprc", "f1", "accuracy")
+        }
+        rows.append(
+            {
+                "diagnosis": diagnosis(code),
+                "n_positive": int(counts[column]),
+                "n_known": int(known[column]),
+                "low": low,
+                "high": high,
+                **means,
+            }
+        )
+    return rows
+
+
+def _class_figure(condition: ConditionResult, data: StudyData) -> str:
+    """Return the forest plot of all 30 diagnoses; those not trained are listed as absent."""
+    rows = {row["diagnosis"].code: row for row in _class_rows(condition, data)}
+    items = diagnoses()
+    nan = float("nan")
+
+    def column(key: str) -> np.ndarray:
+        return np.array([rows[d.code][key] if d.code in rows else nan for d in items])
+
+    return per_class(
+        tuple(item.abbreviation for item in items),
+        column("auroc"),
+        column("low"),
+        column("high"),
+        tuple(
+            int(rows[d.code]["n_positive"]) if d.code in rows else data.absent.get(d.code, 0)
+            for d in items
+        ),
+        0.5,
+        "AUROC",
+        name="classes",
+    )
+
+
+def _map_figure(explanations: Explanations | None) -> str | None:
+    """Return the lead x diagnosis map, withheld rows hatched."""
+    if explanations is None:
+        return None
+    summary = explanations.map
+    names = tuple(diagnosis(code).abbreviation for code in summary.classes)
+    withheld = {
+        diagnosis(code).abbreviation: reason for code, reason in explanations.withheld.items()
+    }
+    return lead_map(
+        summary.values,
+        summary.half_width,
+        names,
+        summary.groups,
+        summary.n_recordings,
+        withheld,
+        name="map",
+    )
+
+
+def _two_ecgs(
+    study: StudySettings, data: StudyData, explanations: Explanations
+) -> list[ExplainedEcg]:
+    """Return two explained ECGs of different kinds of diagnosis, rightly given and not withheld.
+
+    Per kind the one whose surrogate fits best; then the two kinds with the best.
+    """
+    assert study.explain is not None
+    said = explanations.predictions
+    best: dict[str, tuple[float, int, int]] = {}
+    for number, attribution in enumerate(explanations.attributions):
+        for column, code in enumerate(attribution.classes):
+            is_right = said.labels[number, column] and said.probabilities[number, column] > 0.5
+            if not is_right or code in explanations.withheld:
+                continue
+            candidate = (float(attribution.r2[column]), number, column)
+            kind = diagnosis(code).group
+            best[kind] = max(best.get(kind, candidate), candidate)
+    chosen = sorted(best.values(), reverse=True)[:2]
+    return [
+        explained_ecg(
+            _window(data, explanations.keys[number]),
+            explanations.attributions[number],
+            explanations.attributions[number].classes[column],
+            0.5,
+            study.explain.settings,
+            name=f"ecg-{place}",
+        )
+        for place, (_, number, column) in enumerate(chosen)
+    ]
+
+
+def _window(data: StudyData, key: str) -> Recording:
+    """Return the first window of a recording, at the store's own rate."""
+    store = data.store
+    number = store.keys.index(key)
+    row = store.first_rows[number]
+    return Recording(
+        signal=store.signal(store.windows_of[number][:1])[0],
+        fs=store.fs,
+        leads=STANDARD_LEADS,
+        record_id=row.record_id,
+        source=row.source,
+        units="relative" if row.units == "relative" else "mV",
+    )
+
+
+def _facts(
+    study: StudySettings, data: StudyData, results: Results, tasks: list[CellTask], command: str
+) -> dict[str, str]:
+    """Return what is needed to repeat the study: command, versions, hashes, cost."""
+    finished = [task for task in tasks if task.cell.is_done]
+    config = load_bundle(finished[0].cell.folder / BUNDLE).config
+    seconds = sum(fold.seconds for c in results.conditions for fold in c.folds)
+    return {
+        "command": command or "not given",
+        "leadlens": config.leadlens_version,
+        **versions(),
+        "cells finished": f"{results.n_done} of {results.n_cells}",
+        "training time": f"{seconds:.0f} s over all cells, one thread each",
+        "store index (SHA-256)": data.store.manifest.index_sha256,
+        "fold file (SHA-256)": data.folds.sha256,
+        "folds": f"{study.folds.k}, {study.folds.method}, seed {study.folds.seed}",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that figures depend on."""
+    from importlib.metadata import version
+    from platform import machine, python_version, system
+
+    packages = ("torch", "numpy", "scipy", "scikit-learn")
+    return {
+        "Python": f"{python_version()} on {system()} {machine()}",
+        **{package: version(package) for package in packages},
+    }
+
+
+def _class_mean(values: np.ndarray) -> float:
+    """Return the mean over the folds in which the class is present."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else float("nan")

@@ -1,0 +1,45 @@
+"""A trained network becomes a bundle."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from leadlens.bundle import save_bundle
+from leadlens.data.batches import Dataset
+from leadlens.ecg.resample import ResampleMethod
+from leadlens.training.settings import TrainingSettings
+
+
+def save_trained(
+    path: Path,
+    network: nn.Module,
+    data: Dataset,
+    settings: TrainingSettings,
+    resampling: ResampleMethod,
+) -> None:
+    """Write `network`, trained on `data` with `settings`, as a bundle to the folder `path`."""
+    save_bundle(
+        path,
+        network,
+        model=settings.model,
+        leads=data.leads,
+        fs=data.store.fs,
+        duration=data.store.manifest.duration,
+        resampling=resampling,
+        normalisation=settings.normalisation,
+        classes=data.classes,
+        thresholds=(settings.threshold,) * len(data.classes),
+        trained_on=_trained_on(data),
+        training=settings.model_dump(mode="json"),
+    )
+
+
+def _trained_on(data: Dataset) -> dict[str, Any]:
+    """Return what the model card says of the training recordings."""
+    rows = data.store.first_rows
+    return {
+        "sources": ", ".join(sorted({rows[i].source for i in data.recordings})),
+        "recordings": data.n_recordings,
+        "store index (SHA-256)": data.store.manifest.index_sha256,
+    }

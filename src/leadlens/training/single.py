@@ -1,0 +1,172 @@
+"""One model: trained on a store and saved; or saved, and scored on another store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from leadlens.bundle import Bundle
+from leadlens.data.batches import Dataset
+from leadlens.data.derive import derive_store
+from leadlens.data.folds import assign_folds, groups_of
+from leadlens.data.store import Store, open_store
+from leadlens.ecg.diagnoses import diagnosis, scored_codes
+from leadlens.ecg.leads import lead_set
+from leadlens.errors import ConfigError, StoreError
+from leadlens.evaluation.challenge import challenge_score
+from leadlens.evaluation.metrics import score
+from leadlens.files import write_json
+from leadlens.training.devices import choose_device
+from leadlens.training.fit import fit, predict
+from leadlens.training.save import save_trained
+from leadlens.training.settings import TrainingSettings, preset
+
+
+def train_single(
+    store_path: Path,
+    out: Path,
+    preset_name: str,
+    changes: dict[str, Any],
+    *,
+    fs: float | None = None,
+    hold_out: float = 0.2,
+    min_positives: int = 15,
+    device: str = "auto",
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train a model on a store, save it to `out`, and return its scores on what was held out.
+
+    Interrupted, the same call goes on after the last finished epoch. Recordings of one patient or
+    waveform are all trained on or all held out. With `hold_out` 0 nothing is scored: {}.
+
+    Raises:
+        ConfigError: settings that are not allowed, or no diagnosis with enough recordings.
+    """
+    settings = preset(preset_name, changes)
+    if settings.schedule == "published_plateau":
+        raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
+    out.mkdir(parents=True, exist_ok=True)
+    source = open_store(store_path)
+    rate = fs or source.fs
+    store = source if rate == source.fs else derive_store(source, rate, out / f"store-{rate:g}hz")
+    classes = _classes(store, min_positives)
+    train, test = _split(store, classes, settings, hold_out)
+    network, history = fit(
+        train,
+        settings,
+        choose_device(device),
+        out / "checkpoint.safetensors",
+        on_epoch=lambda record: (
+            on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None
+        ),
+    )
+    save_trained(out, network, train, settings, "polyphase")
+    scores = scores_of(network, test, settings, device) if test is not None else {}
+    write_json(out / "training.json", {"history": history, "held_out": _jsonable(scores)})
+    (out / "checkpoint.safetensors").unlink(missing_ok=True)
+    return scores
+
+
+def evaluate_bundle(bundle: Bundle, store: Store, scratch: Path) -> dict[str, Any]:
+    """Return the scores of a saved model on a store, on the diagnoses that both know.
+
+    Args:
+        bundle: the model.
+        store: recordings, from another hospital perhaps, at the model's rate or above.
+        scratch: a folder for the store at the model's rate.
+
+    Raises:
+        StoreError: windows of another length, or no diagnosis in common.
+        ConfigError: the store's rate is below the model's, or it has no millivolts.
+    """
+    config = bundle.config
+    if store.manifest.duration != config.duration:
+        raise StoreError(
+            f"{store.path} has windows of {store.manifest.duration:g} s, the model was trained on "
+            f"{config.duration:g} s: ingest with --duration {config.duration:g}"
+        )
+    if store.fs != config.fs:
+        store = derive_store(store, config.fs, scratch / "store", config.resampling)
+    everyone = np.arange(len(store.keys))
+    data = Dataset(store, everyone, config.leads, config.normalisation, config.classes)
+    _, known = data.labels
+    if not known.any():
+        raise StoreError(f"no recording of {store.path} is annotated for the model's diagnoses")
+    probabilities = predict(bundle.model, data, next(bundle.model.parameters()).device)
+    return _scores(data, probabilities, np.array(config.thresholds, dtype=np.float32))
+
+
+def scores_of(
+    network: nn.Module, data: Dataset, settings: TrainingSettings, device: str
+) -> dict[str, Any]:
+    """Return the scores of a network on `data`."""
+    probabilities = predict(network, data, choose_device(device))
+    thresholds = np.full(len(data.classes), settings.threshold, dtype=np.float32)
+    return _scores(data, probabilities, thresholds)
+
+
+def _scores(data: Dataset, probabilities: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:
+    """Return macro and per-class scores as plain values; NaN where a class is absent."""
+    labels, known = data.labels
+    decisions = probabilities > thresholds
+    scores = score(labels, known, probabilities, decisions)
+    challenge = challenge_score(labels, known, decisions, data.classes)
+    classes = [
+        {
+            "code": code,
+            "abbreviation": diagnosis(code).abbreviation,
+            "n_positive": int(scores.n_positive[i]),
+            "n_known": int(scores.n_known[i]),
+            **{name: float(values[i]) for name, values in scores.per_class.items()},
+        }
+        for i, code in enumerate(data.classes)
+        if scores.n_known[i]
+    ]
+    return {
+        "recordings": data.n_recordings,
+        "macro": {**scores.macro, "challenge": challenge},
+        "classes": classes,
+        "unknown_here": [
+            diagnosis(code).abbreviation
+            for i, code in enumerate(data.classes)
+            if not scores.n_known[i]
+        ],
+    }
+
+
+def _classes(store: Store, min_positives: int) -> tuple[str, ...]:
+    """Return the codes with enough positives in the store."""
+    labels, known = store.labels(scored_codes())
+    counts = (labels & known).sum(axis=0)
+    chosen = tuple(c for c, n in zip(scored_codes(), counts, strict=True) if n >= min_positives)
+    if not chosen:
+        raise ConfigError(f"no diagnosis has {min_positives} recordings in {store.path}")
+    return chosen
+
+
+def _split(
+    store: Store, classes: tuple[str, ...], settings: TrainingSettings, hold_out: float
+) -> tuple[Dataset, Dataset | None]:
+    """Return what is trained on, and what is held out (None where nothing is)."""
+    leads = lead_set(settings.lead_set)
+    if hold_out == 0:
+        everyone = np.arange(len(store.keys))
+        return Dataset(store, everyone, leads, settings.normalisation, classes), None
+    k = round(1 / hold_out)
+    folds = assign_folds(store.labels(classes)[0], groups_of(store), k, settings.seed)
+    train, test = (
+        Dataset(store, np.flatnonzero(part), leads, settings.normalisation, classes)
+        for part in (folds != 0, folds == 0)
+    )
+    return train, test
+
+
+def _jsonable(value: Any) -> Any:
+    """Return scores with None for NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -74,3 +74,65 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("small") / "store"
     cohort = CohortSettings(n_recordings=96, seed=3, fs=50)
     return ingest(CohortSource(cohort), path, IngestSettings(fs=50))
+
+
+@pytest.fixture(scope="session")
+def make_ecg() -> Callable[..., Recording]:
+    """Return `make_recording`, which test files cannot import."""
+    return make_recording
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a one-module InceptionTime, trained for four epochs on `small_store`."""
+    # Here, not above: tests of rooms below the networks do without torch.
+    from leadlens.training.single import train_single
+
+    path = tmp_path_factory.mktemp("bundle") / "model"
+    changes = {
+        "model": {"name": "inception_time", "depth": 1, "n_filters": 4, "kernels": (9, 5)},
+        "epochs": 4,
+    }
+    train_single(small_store.path, path, "small", changes, min_positives=12, device="cpu")
+    return path
+
+
+TINY_STUDY = """
+name: tiny
+question: Do two losses differ?
+data:
+  simulate: {cohort: balanced, n_recordings: 60, seed: 3, fs: 50}
+  min_positives: 6
+folds: {k: 2}
+preset: small
+training:
+  model: {name: inception_time, depth: 1, n_filters: 2, kernels: [9, 5]}
+  epochs: 2
+axes:
+  loss: [bce, double_soft_f1]
+  fs: [50]
+explain:
+  condition: {loss: bce, fs: 50}
+  n_per_class: 5
+  settings: {n_segments: 2}
+compare: singstad_muten_2025
+"""
+
+
+@pytest.fixture(scope="session")
+def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of a study of four cells, in a YAML file."""
+    path = tmp_path_factory.mktemp("settings") / "tiny.yaml"
+    path.write_text(TINY_STUDY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_study(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that study, run; copy it before changing anything in it."""
+    from leadlens.study.run import run_study
+    from leadlens.study.settings import read_study
+
+    folder = tmp_path_factory.mktemp("study") / "tiny"
+    run_study(read_study(study_file), folder, n_workers=1, device="cpu")
+    return folder

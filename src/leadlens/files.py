@@ -25,6 +25,11 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def is_partial(path: Path) -> bool:
+    """Return whether `path` is what a killed `written_beside` left."""
+    return path.name.startswith(".") and path.name.endswith(".partial")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with written_beside(path) as beside:

@@ -269,3 +269,13 @@ def test_the_labels_follow_the_beats(balanced: list[Case]) -> None:
         assert has(case, "PAC") == (inside == 1).any()
         assert has(case, "PVC") == (inside == 2).any()
         assert has(case, "PR") == (inside == 3).any()
+
+
+def test_sinus_intervals_vary_by_more_than_120_ms_in_sinus_arrhythmia_only(
+    balanced: list[Case],
+) -> None:
+    for case in balanced:
+        if case.plan.rhythm in SINUS and not case.plan.has("PAC", "PVC"):
+            onset = case.rhythm.onset
+            spread = np.ptp(np.diff(onset[(onset >= 0) & (onset < 10)]))
+            assert spread > 0.120 if has(case, "SA") else spread < 0.100

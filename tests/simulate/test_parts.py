@@ -1,13 +1,14 @@
 """Waves, torso and artefacts on their own."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadlens.ecg.leads import limb_lead_residual
+from leadlens.ecg.leads import STANDARD_LEADS, limb_lead_residual
 from leadlens.simulate.artefacts import draw_noise, leads_from_electrodes
 from leadlens.simulate.conditions import EXCLUDES, RHYTHMS, are_exclusive, draw_plan
-from leadlens.simulate.measure import axis_of
+from leadlens.simulate.measure import Measures, axis_of, criteria
 from leadlens.simulate.torso import calibration, draw_lead_fields, twelve_leads
 from leadlens.simulate.waves import Components, flutter_waves, render
 
@@ -68,6 +69,16 @@ def test_noise_has_the_measured_level_whatever_the_rate() -> None:
         assert 0.02 < np.median(spreads) < 0.09
 
 
+def test_noise_between_the_beats_has_the_measured_level() -> None:
+    spreads = []
+    for seed in range(40):
+        noise = draw_noise(np.random.default_rng(seed), 500.0, 5000)
+        spectrum = np.fft.rfft(noise, axis=1)
+        spectrum[:, np.fft.rfftfreq(5000, 1 / 500) < 1.0] = 0.0
+        spreads.append(np.std(np.fft.irfft(spectrum, axis=1), axis=1))
+    assert 0.007 < np.median(spreads) < 0.025
+
+
 def test_broadband_noise_differs_between_recordings_and_keeps_the_limb_equations() -> None:
     noise = [draw_noise(np.random.default_rng(seed), 250.0, 2500) for seed in (0, 1)]
     assert not np.allclose(noise[0], noise[1])
@@ -112,3 +123,43 @@ def test_exclusion_has_no_direction() -> None:
             assert are_exclusive(one, other)
             assert are_exclusive(other, one)
             assert other in EXCLUDES or other in RHYTHMS
+
+
+def measures_with(changed: str, value: float, leads: tuple[str, ...] = ()) -> Measures:
+    """Return the measures of one normal beat with one of them changed, in `leads` if it has any."""
+    table = {
+        "axis": np.array([40.0]),
+        "limb_voltage": np.array([1.2]),
+        "chest_voltage": np.array([2.0]),
+        "r_wave": np.full((1, 12), 0.9),
+        "s_wave": np.full((1, 12), -0.3),
+        "q_duration": np.zeros((1, 12)),
+        "q_depth": np.full((1, 12), 0.15),
+        "late_v1": np.zeros(1),
+        "t_wave": np.full((1, 12), 0.3),
+    }
+    rows = [STANDARD_LEADS.index(lead) for lead in leads]
+    table[changed][..., rows if leads else 0] = value
+    return Measures(**table, is_qs=np.zeros((1, 12), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("name", "measure", "leads", "met", "not_met"),
+    [
+        ("LAD", "axis", (), -30.5, -29.5),
+        ("RAD", "axis", (), 90.5, 89.5),
+        ("LQRSV", "limb_voltage", (), 0.49, 0.51),
+        ("LQRSV", "chest_voltage", (), 0.99, 1.01),
+        ("PRWP", "r_wave", ("V3",), 0.29, 0.31),
+        ("QAb", "q_duration", ("II", "aVF"), 0.030, 0.028),
+        ("QAb", "q_duration", ("V2", "V3"), 0.020, 0.018),
+        ("TInv", "t_wave", ("V4", "V5"), -0.11, -0.09),
+        ("TAb", "t_wave", ("V5", "V6"), 0.08, 0.10),
+    ],
+)
+def test_a_criterion_is_met_beyond_its_threshold_only(
+    name: str, measure: str, leads: tuple[str, ...], met: float, not_met: float
+) -> None:
+    assert criteria(measures_with(measure, met, leads))[name].all()
+    assert not criteria(measures_with(measure, not_met, leads))[name].any()
+    assert criteria(measures_with(measure, not_met, leads), 0.8)[name].all()

@@ -1,17 +1,34 @@
 """The entry point: commands, and what happens to errors."""
 
-import sys
+from typing import Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 import leadlens
 from leadlens.cli import data, models, study
 from leadlens.cli.terminal import say
 from leadlens.errors import LeadlensError
 
+
+class Commands(TyperGroup):
+    """Commands whose errors end with a message and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except LeadlensError as error:
+            say(f"error: {error}")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            say("stopped; what is finished is kept: run the same command again to go on")
+            raise typer.Exit(130) from error
+
+
 app = typer.Typer(
     name="leadlens",
+    cls=Commands,
     help="Train, evaluate and explain multi-label 12-lead ECG classifiers. "
     "Research software, not a medical device.",
     no_args_is_help=True,
@@ -42,16 +59,5 @@ app.command()(study.report)
 
 
 def main() -> None:
-    """Run the command line; errors of leadlens end with a message and exit code 2."""
-    try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        say("stopped; what is finished is kept: run the same command again to go on")
-        code = 130
-    except LeadlensError as error:
-        say(f"error: {error}")
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    """Run the command line."""
+    app()

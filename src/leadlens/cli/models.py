@@ -121,11 +121,9 @@ def predict(
     else:
         for path, said in results:
             order = said.probabilities.argsort()[::-1][:top]
-            print_table(
-                str(path),
-                ["diagnosis", "probability", "decision"],
-                [_prediction_row(said, int(i)) for i in order],
-            )
+            out.print(f"\n{path}", markup=False, highlight=False, soft_wrap=True)
+            rows = [_prediction_row(said, int(i)) for i in order]
+            print_table("", ["diagnosis", "probability", "decision"], rows)
         say(f"model trained on {bundle.config.trained_on['sources']}. {NOT_A_DEVICE}")
     if failures:
         raise typer.Exit(2)

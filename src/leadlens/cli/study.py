@@ -105,8 +105,8 @@ def _run(
 
     n_workers = workers or available_cores()
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
-        run_study(study, folder, n_workers, device, move, training.begin)
-    path = write_report(folder, command)
+        run_study(study, folder, n_workers, device, command, move, training.begin)
+    path = write_report(folder)
     _print_results(folder, path, as_json)
 
 
@@ -140,13 +140,13 @@ class TrainingProgress:
 def _print_results(folder: Path, path: Path, as_json: bool) -> None:
     """Print the table of a study and where its report lies."""
     from leadlens.files import read_json
-    from leadlens.report.study_report import COLUMNS
+    from leadlens.report.tables import COLUMNS
 
     results = read_json(folder / "results.json")
     if as_json:
         print_json({**results, "report": str(path)})
         return
-    metrics = [m for m in COLUMNS if m != "subset_accuracy"]
+    metrics = ("auroc", "f1", "accuracy", "challenge")
     axes = list(results["conditions"][0]["condition"])
     rows = []
     for condition in results["conditions"]:

@@ -33,7 +33,7 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: list[str], rows: list[list[str]], n_left: int = 1) -> None:
     """Print a table on stdout: the first `n_left` columns to the left, numbers to the right."""
     table = Table(
-        title=title,
+        title=title or None,
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

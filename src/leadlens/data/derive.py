@@ -16,6 +16,7 @@ from leadlens.data.store import (
     to_millivolts,
 )
 from leadlens.ecg.resample import ResampleMethod, resample_array
+from leadlens.ecg.window import cut_window
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import hash_file, write_json, written_beside
 
@@ -75,7 +76,7 @@ def _derive_shard(
     for start in range(0, len(counts), _CHUNK):
         signal = to_millivolts(np.asarray(counts[start : start + _CHUNK]))
         for offset, window in enumerate(resample_array(signal, ratio, method)):
-            resampled[start + offset] = to_counts(window[:, :n_samples])[0]
+            resampled[start + offset] = to_counts(cut_window(window, 0, n_samples))[0]
     with written_beside(path) as beside:
         with beside.open("wb") as file:
             np.save(file, resampled, allow_pickle=False)

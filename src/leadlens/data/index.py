@@ -52,14 +52,14 @@ def index_row(recording: Recording, offset: float, leads: str, n_clipped: int) -
     """Return the row of the window of `recording` that starts at `offset` seconds."""
     groups = [f"waveform:{content_hash(recording)}"]
     if recording.patient:
-        groups.append(f"patient:{recording.source}:{recording.patient.replace(' ', '_')}")
+        groups.append(f"patient:{recording.source}:{recording.patient}")
     ecg_id = ptbxl_ecg_id(recording)
     if ecg_id is not None:
         groups.append(f"ptbxl:{ecg_id}")
     return IndexRow(
         source=recording.source,
         record_id=recording.record_id,
-        groups=" ".join(groups),
+        groups=" ".join("_".join(group.split()) for group in groups),
         age="" if recording.age is None else f"{recording.age:g}",
         sex=recording.sex or "",
         units=recording.units,

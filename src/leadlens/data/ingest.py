@@ -32,7 +32,15 @@ from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.engines.local import map_items
 from leadlens.errors import ReadError, SignalError, StoreError
-from leadlens.files import hash_file, hash_text, read_json, write_json, write_text, written_beside
+from leadlens.files import (
+    hash_file,
+    hash_text,
+    is_partial,
+    read_json,
+    write_json,
+    write_text,
+    written_beside,
+)
 
 PART_SIZE: Final = 256
 _NPY_HEADER: Final = 128
@@ -99,7 +107,7 @@ def _claim(path: Path, plan: dict[str, object]) -> None:
                 f"{path} was begun from other recordings or with other settings: "
                 "choose another folder, or delete this one"
             )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif path.exists() and (not path.is_dir() or any(not is_partial(p) for p in path.iterdir())):
         raise StoreError(f"{path} exists and is not a store: choose another folder")
     else:
         write_json(path / _PLAN, plan)
@@ -170,7 +178,7 @@ def _write_npy_header(file: BinaryIO, shape: tuple[int, int, int]) -> None:
 
 
 def _finish(path: Path, n_parts: int, plan: dict[str, object], settings: IngestSettings) -> None:
-    """Join the parts' indices, write the manifest, then remove the parts' JSON files."""
+    """Join the parts' indices, write the manifest, then remove what only the making needed."""
     parts = [read_json(_part_file(path, part)) for part in range(n_parts)]
     try:
         rows = [IndexRow(**row) for part in parts for row in part["rows"]]
@@ -203,6 +211,9 @@ def _finish(path: Path, n_parts: int, plan: dict[str, object], settings: IngestS
         _part_file(path, part).unlink()
         if not shard.n_windows:
             _signal_file(path, part).unlink()
+    for left in path.iterdir():
+        if is_partial(left):
+            left.unlink(missing_ok=True)
 
 
 def _quote(text: str) -> str:

@@ -85,8 +85,13 @@ class FolderSource:
             Header(number, path, source, stem if n_of_key[source, stem] == 1 else path[:-4])
             for number, path, source, stem in found
         )
-        if len({(header.source, header.record_id) for header in headers}) < len(headers):
-            raise StoreError("a folder was given twice: give each folder once")
+        keys = Counter((header.source, header.record_id) for header in headers)
+        if len(keys) < len(headers):
+            (source, record_id), _ = keys.most_common(1)[0]
+            raise StoreError(
+                f"two recordings would be called {source}/{record_id}: give each folder once, and "
+                "rename one of two folders that share a name"
+            )
         return cls(tuple(roots), headers)
 
     def __len__(self) -> int:

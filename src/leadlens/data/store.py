@@ -97,7 +97,19 @@ class Store:
     @cached_property
     def shards(self) -> tuple[np.ndarray, ...]:
         """The signal files, memory-mapped."""
-        return tuple(np.load(self.path / s.file, mmap_mode="r") for s in self.manifest.shards)
+        return tuple(self._shard(shard) for shard in self.manifest.shards)
+
+    def _shard(self, shard: Shard) -> np.ndarray:
+        """Return one signal file, memory-mapped, after checking its size."""
+        file = self.path / shard.file
+        try:
+            counts = np.load(file, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(f"{file} is damaged: {error}") from error
+        shape = (shard.n_windows, len(self.manifest.leads), self.n_samples)
+        if counts.shape != shape:
+            raise StoreError(f"{file} is damaged: it holds {counts.shape}, not {shape} samples")
+        return counts
 
     def counts(self, windows: np.ndarray) -> Int16[np.ndarray, "window lead time"]:
         """Return the stored counts of these windows."""
@@ -162,6 +174,8 @@ def open_store(path: str | Path, verify: bool = False) -> Store:
         manifest = Manifest.model_validate(read_json(path / MANIFEST))
     except ValidationError as error:
         raise StoreError(f"{path / MANIFEST} is not a store's manifest: {error}") from error
+    if not (path / "index.csv").exists():
+        raise StoreError(f"{path / 'index.csv'} is missing from the store")
     if hash_file(path / "index.csv") != manifest.index_sha256:
         raise StoreError(f"{path / 'index.csv'} is not the one the manifest names: it was changed")
     for shard in manifest.shards:

@@ -6,6 +6,7 @@ four (Einthoven 1912, Goldberger 1942):
     III = II - I    aVR = -(I + II) / 2    aVL = I - II / 2    aVF = II - I / 2
 """
 
+import re
 from typing import Final
 
 import numpy as np
@@ -37,13 +38,15 @@ STANDARD_FROM_INDEPENDENT: Final = np.block(
 )
 """Rows STANDARD_LEADS, columns INDEPENDENT_LEADS."""
 
+_LEAD_PREFIX: Final = re.compile(r"^lead[ _-]?")
 _BY_LOWER_CASE: Final = {name.lower(): name for name in (*STANDARD_LEADS, "Vx", "Vy", "Vz")}
 
 
 def lead_name(text: str) -> str:
     """Return the standard spelling of a lead's name (`AVR` -> `aVR`); unknown names unchanged."""
     name = text.strip()
-    return _BY_LOWER_CASE.get(name.lower().removeprefix("lead").strip(" _-"), name)
+    # Only a separator after the word "lead" goes: "-aVR" is the inverse of aVR, another lead.
+    return _BY_LOWER_CASE.get(_LEAD_PREFIX.sub("", name.lower()), name)
 
 
 def lead_set(name: str) -> tuple[str, ...]:

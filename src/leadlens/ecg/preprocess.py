@@ -63,5 +63,5 @@ def check_units(method: Normalisation, units: set[str]) -> None:
     if method != "lead_zscore" and "relative" in units:
         raise ConfigError(
             f"normalisation '{method}' needs millivolts, but some recordings have relative units "
-            "(known up to a factor per lead): use normalisation 'lead_zscore'"
+            "(known up to a factor per lead): train with normalisation 'lead_zscore'"
         )

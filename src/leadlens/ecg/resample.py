@@ -27,6 +27,11 @@ def resample(recording: Recording, fs: float, method: ResampleMethod = "polyphas
     if fs == recording.fs:
         return recording
     ratio = Fraction(fs / recording.fs).limit_denominator(100_000)
+    if recording.n_samples * ratio < 1:
+        raise SignalError(
+            f"{recording.record_id}: its {recording.n_samples} samples at {recording.fs:g} Hz "
+            f"are less than one at {fs:g} Hz"
+        )
     return replace(recording, signal=resample_array(recording.signal, ratio, method), fs=float(fs))
 
 

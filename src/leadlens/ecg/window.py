@@ -19,7 +19,7 @@ def window_starts(n_samples: int, n_window: int) -> tuple[int, ...]:
         raise SignalError(f"a window of {n_window} samples: at least 1 is needed")
     if n_samples <= n_window * (1 + SPARE):
         return (0,)
-    n_windows = int(np.ceil(n_samples / n_window - SPARE))
+    n_windows = -(-n_samples // n_window)
     starts = np.linspace(0, n_samples - n_window, n_windows).round().astype(int)
     return tuple(int(start) for start in starts)
 

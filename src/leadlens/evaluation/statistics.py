@@ -42,6 +42,10 @@ def mean_auroc_interval(
         return abs(mean - value) - z * float(np.sqrt(max(variance, 0.0))) / len(folds)
 
     near = 1e-9
-    low = brentq(distance, 0.0, mean - near) if mean > near else 0.0
-    high = brentq(distance, mean + near, 1.0) if mean < 1.0 - near else 1.0
+    # With millions of recordings the interval can be narrower than `near`: then it ends there.
+    low, high = max(mean - near, 0.0), min(mean + near, 1.0)
+    if low > 0.0 and distance(low) < 0.0:
+        low = brentq(distance, 0.0, low)
+    if high < 1.0 and distance(high) < 0.0:
+        high = brentq(distance, high, 1.0)
     return float(low), float(high)

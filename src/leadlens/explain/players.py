@@ -143,11 +143,8 @@ def replacement(
 ) -> Float32[np.ndarray, "row time"]:
     """Return what every sample is replaced with when its player is off; NaN stays NaN."""
     if kind == "bridge":
-        pieces = [
-            np.linspace(rows[:, start], rows[:, stop - 1], stop - start, axis=1)
-            for start, stop in zip(edges, edges[1:])  # noqa: B905, RUF007
-        ]
-        return np.concatenate(pieces, axis=1).astype(np.float32)
+        pieces = [_bridge(rows[:, start:stop]) for start, stop in zip(edges, edges[1:])]  # noqa: B905, RUF007
+        return np.concatenate(pieces, axis=1)
     is_missing = np.isnan(rows)
     filled = np.where(is_missing.all(axis=1, keepdims=True), 0.0, rows)
     level = np.nanmedian(filled, axis=1)
@@ -158,3 +155,15 @@ def replacement(
             if name in LIMB_LEADS:
                 level[number] = LIMB_FROM_I_II[LIMB_LEADS.index(name)] @ pair
     return np.where(is_missing, np.nan, level[:, None]).astype(np.float32)
+
+
+def _bridge(piece: Float32[np.ndarray, "row time"]) -> Float32[np.ndarray, "row time"]:
+    """Return straight lines between each row's first and last recorded samples; NaN stays NaN."""
+    is_there = ~np.isnan(piece)
+    n_rows, n_samples = piece.shape
+    first = is_there.argmax(axis=1)
+    last = n_samples - 1 - is_there[:, ::-1].argmax(axis=1)
+    start, stop = piece[range(n_rows), first], piece[range(n_rows), last]
+    slope = (stop - start) / np.maximum(last - first, 1)
+    line = start[:, None] + slope[:, None] * (np.arange(n_samples) - first[:, None])
+    return np.where(is_there, line, np.nan).astype(np.float32)

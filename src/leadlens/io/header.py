@@ -15,16 +15,25 @@ from leadlens.errors import ReadError
 OVER_89: Final = 90.0
 """Age given for persons over 89, whose age PTB-XL and PhysioNet withhold (written as 300)."""
 
+_SEXES: Final[dict[str, Sex]] = {"f": "female", "female": "female", "m": "male", "male": "male"}
 _CPSC_LABELS: Final = {
     "Normal": "426783006",
     "I-AVB": "270492004",
     "STD": "429622005",
     "STE": "164931005",
 }
+LOWEST_FS: Final = 1.0
+HIGHEST_FS: Final = 1e6
+"""Rates that a header may give; others are damage, and resampling from them would fill memory."""
+
 _MISSING: Final = {"", "nan", "unknown", "none", "n/a"}
-_SIGNAL_FORMAT: Final = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
-_GAIN: Final = re.compile(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\((-?\d+)\))?(?:/(\S+))?")
-_INTEGER: Final = re.compile(r"-?\d+")
+_SIGNAL_FORMAT: Final = re.compile(
+    r"(\d{1,9})(?:x(\d{1,9}))?(?::(\d{1,9}))?(?:\+(\d{1,15}))?", re.ASCII
+)
+_GAIN: Final = re.compile(
+    r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\((-?\d{1,10})\))?(?:/(\S+))?", re.ASCII
+)
+_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class SignalLine:
     file: str
     format: int
     samples_per_frame: int
+    skew: int
     offset: int
     gain: float
     baseline: int
@@ -83,7 +93,7 @@ def _record_line(line: str, name: str) -> tuple[str, int, int, float, int | None
         n_segments = int(segments) if segments else 1
     except (ValueError, IndexError) as error:
         raise ReadError(f"{name}: the record line '{line[:80]}' cannot be understood") from error
-    if n_signals < 1 or n_samples < 0 or not 0 < fs < float("inf"):
+    if n_signals < 1 or n_samples < 0 or not LOWEST_FS <= fs <= HIGHEST_FS:
         raise ReadError(
             f"{name}: {n_signals} signals, {n_samples} samples at {fs} Hz make no recording"
         )
@@ -103,13 +113,18 @@ def _signal_line(line: str, name: str) -> SignalLine:
         numbers.append(int(rest.pop(0)))
     adc_zero = numbers[1] if len(numbers) > 1 else 0
     factor, baseline, unit = gain.groups() if gain else (None, None, None)
+    value = float(factor or 0)
+    # Beyond these no amplifier's gain lies, and float32 arithmetic would overflow.
+    if value and not 1e-12 < abs(value) < 1e12:
+        raise ReadError(f"{name}: the gain {factor} in '{line[:80]}' cannot be right")
     return SignalLine(
         file=fields[0],
         format=int(layout[1]),
         samples_per_frame=int(layout[2] or 1),
+        skew=int(layout[3] or 0),
         offset=int(layout[4] or 0),
         # WFDB: no gain, or a gain of 0, stands for 200 counts a millivolt.
-        gain=float(factor or 0) or 200.0,
+        gain=value or 200.0,
         baseline=int(baseline) if baseline is not None else adc_zero,
         unit=unit or "mV",
         description=" ".join(rest),
@@ -130,8 +145,7 @@ def age_of(header: Header) -> float | None:
 
 def sex_of(header: Header) -> Sex | None:
     """Return "female", "male" or None."""
-    initial = header.comments.get("sex", "").strip().lower()[:1]
-    return "female" if initial == "f" else "male" if initial == "m" else None
+    return _SEXES.get(header.comments.get("sex", "").lower())
 
 
 def codes_of(header: Header) -> tuple[str, ...] | None:

@@ -44,8 +44,14 @@ def read_wfdb(path: str | Path, source: str | None = None) -> Recording:
     elif header_path.suffix.lower() != ".hea":
         header_path = header_path.with_name(header_path.name + ".hea")
     header = read_header(header_path)
+    for line in header.signals:
+        if Path(line.file).name != line.file or "\0" in line.file:
+            raise ReadError(
+                f"{header_path}: signal file {line.file!r} lies outside the record's folder"
+            )
     is_plain = header.n_segments == 1 and all(
-        line.format == 16 and line.samples_per_frame == 1 for line in header.signals
+        line.format == 16 and line.samples_per_frame == 1 and line.skew == 0
+        for line in header.signals
     )
     raw = _format_16(header, header_path) if is_plain else _by_wfdb(header_path)
     signal, leads, unit_names = raw
@@ -107,8 +113,6 @@ def _read_counts(
     header_path: Path, name: str, lines: list[SignalLine], n_samples: int | None
 ) -> np.ndarray:
     """Return the int16 counts (lead, time) of one signal file, after checking its size."""
-    if Path(name).name != name:
-        raise ReadError(f"{header_path}: signal file '{name}' lies outside the record's folder")
     path = header_path.with_name(name)
     if len({line.offset for line in lines}) > 1:
         raise ReadError(f"{header_path}: the leads in '{name}' start at different offsets")

@@ -14,8 +14,8 @@ from leadlens.models.layers import ConvNormRelu, max_pool, pad_same
 from leadlens.models.settings import PaperInceptionSettings
 
 RECEPTIVE_FIELD = 37
-MIN_SAMPLES = 9
-"""Fewer samples leave nothing for the last pooling."""
+MIN_SAMPLES = 3
+"""Fewer samples leave nothing for the first pooling."""
 
 
 class InceptionBlock(nn.Module):

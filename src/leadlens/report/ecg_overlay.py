@@ -110,9 +110,7 @@ def legend(overlay: Overlay, recording: Recording, y: float) -> str:
         stroke_width=0.15,
     )
     words = (
-        f"{overlay.label} (full colour: ±{scale:.2g} a sample)"
-        if scale
-        else f"{overlay.label} (all zero)"
+        f"{overlay.label} (full colour: ±{scale:.2g})" if scale else f"{overlay.label} (all zero)"
     )
     return element(
         "g",

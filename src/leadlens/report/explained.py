@@ -70,7 +70,7 @@ def explained_ecg(
     )
     return ExplainedEcg(
         title=title,
-        svg=ecg_paper(standard, overlay, title=title, name=name),
+        svg=ecg_paper(standard, overlay, name=name),
         sentence=f"Explanation withheld: {reason}." if reason else sentence(attribution, column),
         is_withheld=reason is not None,
         facts=facts,
@@ -118,9 +118,10 @@ def _overlay(
     evidence = np.zeros((recording.n_leads, recording.n_samples))
     for row, lead in enumerate(players.rows):
         evidence[recording.leads.index(lead)] = image[row, position]
+    seconds = recording.duration / players.n_segments
     return Overlay(
         evidence=evidence,
-        label=f"evidence for {abbreviation}",
+        label=f"logit evidence for {abbreviation}, by {seconds:.3g} s segment",
         lead_totals=_lead_totals(recording, attribution, column),
         tied_leads=tuple(group for group in players.groups.values() if len(group) > 1),
     )

@@ -1,8 +1,6 @@
 """The study's report: everything a reviewer asks for, in one HTML file that needs no other."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,31 +14,21 @@ from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
 from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.html import render
 from leadlens.report.maps import lead_map
+from leadlens.report.tables import COLUMNS, class_rows, result_rows, warnings_of
 from leadlens.study.cell import BUNDLE, CellTask
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect, write_results
-from leadlens.study.run import SETTINGS, StudyData, describe_data, finished_study
+from leadlens.study.run import COMMAND, SETTINGS, StudyData, describe_data, finished_study
 from leadlens.study.settings import StudySettings
 
 REPORT = "report.html"
-COLUMNS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "f1": "F1",
-    "accuracy": "accuracy",
-    "subset_accuracy": "subset accuracy",
-    "challenge": "challenge score",
-}
-"""Macro metric -> its heading in tables."""
 
 
-def write_report(folder: Path, command: str = "") -> Path:
+def write_report(folder: Path) -> Path:
     """Write the report of the study in `folder` from what its cells kept; return its path.
 
-    Args:
-        folder: of a study, finished or not; unfinished cells are counted as missing.
-        command: that made the study, for the report.
+    Cells that are not finished are counted as missing.
 
     Raises:
         StoreError: no study there, or none of its cells is finished.
@@ -65,87 +53,19 @@ def write_report(folder: Path, command: str = "") -> Path:
         "curves": _curves(results, compared),
         "shown": shown.name,
         "classes_svg": _class_figure(shown, data),
-        "class_rows": _class_rows(shown, data),
+        "class_rows": class_rows(shown, data),
         "absent": [(diagnosis(code), n) for code, n in data.absent.items()],
         "map_svg": _map_figure(explanations),
         "explained": [] if explanations is None else _two_ecgs(study, data, explanations),
         "explain_settings": study.explain,
         "n_explained": 0 if explanations is None else len(explanations.keys),
         "data": describe_data(data),
-        "facts": _facts(study, data, results, tasks, command),
+        "facts": _facts(study, data, results, tasks, folder),
         "settings_json": read_json(folder / SETTINGS),
     }
     path = folder / REPORT
     write_text(path, render("study.html.jinja", context))
     return path
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """One row of the results' table."""
-
-    label: str
-    kind: str
-    n_folds: str
-    cells: tuple[str, ...]
-
-
-def result_rows(results: Results, compared: PublishedStudy | None) -> list[TableRow]:
-    """Return conditions, floors (of the first condition's folds) and the published figures."""
-    rows = [
-        TableRow(
-            condition.name.replace(",", ", "),
-            "ours",
-            str(len(condition.folds)),
-            tuple(_plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
-        )
-        for condition in results.conditions
-    ]
-    first = results.conditions[0]
-    for name in first.folds[0].floors:
-        cells = tuple(_plus_minus(first.floor(name, m), float("nan")) for m in COLUMNS)
-        rows.append(TableRow(f"floor: {name}", "floor", str(len(first.folds)), cells))
-    if compared is not None:
-        label = ", ".join(
-            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in compared.condition.items()
-        )
-        cells = tuple(
-            _plus_minus(compared.metrics[m].mean, compared.metrics[m].sd)
-            if m in compared.metrics
-            else "\u2013"
-            for m in COLUMNS
-        )
-        rows.append(TableRow(f"{compared.name}: {label}", "published", "10", cells))
-    return rows
-
-
-def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
-    """Return what a reader must know before believing the figures."""
-    said = []
-    if any(task.cell.training.schedule == "published_plateau" for task in tasks):
-        said.append(
-            "published_plateau: the learning rate was steered by the loss on the fold that is "
-            "reported, as in the published study. This leaks; the figures are too good."
-        )
-    if study.folds.method == "label_combination":
-        said.append(
-            "label_combination: folds were not grouped by patient or waveform, as published. "
-            "The same patient may be on both sides; the figures may be too good."
-        )
-    if study.data.simulate is not None:
-        said.append(
-            "Simulated ECGs: the figures say how well the simulator's diagnoses are told apart, "
-            "and nothing about patients."
-        )
-    return said
-
-
-def _plus_minus(mean: float, sd: float) -> str:
-    """Return "mean +- sd" with three decimals; a dash for what is not defined."""
-    if np.isnan(mean):
-        return "\u2013"
-    return f"{mean:.3f}" + ("" if np.isnan(sd) else f" \u00b1 {sd:.3f}")
 
 
 def _explanations(study: StudySettings, tasks: list[CellTask], folder: Path) -> Explanations | None:
@@ -202,33 +122,9 @@ def _curves(results: Results, compared: PublishedStudy | None) -> list[str]:
     return figures
 
 
-def _class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, Any]]:
-    """Return one row a trained diagnosis: counts, mean over folds of each metric, interval."""
-    counts = np.sum([fold.scores.n_positive for fold in condition.folds], axis=0)
-    known = np.sum([fold.scores.n_known for fold in condition.folds], axis=0)
-    rows = []
-    for column, code in enumerate(data.classes):
-        low, high = condition.class_interval(column)
-        means = {
-            metric: _class_mean(condition.class_values(metric)[:, column])
-            for metric in ("auroc", "auprc", "f1", "accuracy")
-        }
-        rows.append(
-            {
-                "diagnosis": diagnosis(code),
-                "n_positive": int(counts[column]),
-                "n_known": int(known[column]),
-                "low": low,
-                "high": high,
-                **means,
-            }
-        )
-    return rows
-
-
 def _class_figure(condition: ConditionResult, data: StudyData) -> str:
     """Return the forest plot of all 30 diagnoses; those not trained are listed as absent."""
-    rows = {row["diagnosis"].code: row for row in _class_rows(condition, data)}
+    rows = {row["diagnosis"].code: row for row in class_rows(condition, data)}
     items = diagnoses()
     nan = float("nan")
 
@@ -318,14 +214,15 @@ def _window(data: StudyData, key: str) -> Recording:
 
 
 def _facts(
-    study: StudySettings, data: StudyData, results: Results, tasks: list[CellTask], command: str
+    study: StudySettings, data: StudyData, results: Results, tasks: list[CellTask], folder: Path
 ) -> dict[str, str]:
     """Return what is needed to repeat the study: command, versions, hashes, cost."""
     finished = [task for task in tasks if task.cell.is_done]
     config = load_bundle(finished[0].cell.folder / BUNDLE).config
     seconds = sum(fold.seconds for c in results.conditions for fold in c.folds)
+    command = folder / COMMAND
     return {
-        "command": command or "not given",
+        "command": command.read_text(encoding="utf-8") if command.exists() else "not known",
         "leadlens": config.leadlens_version,
         **versions(),
         "cells finished": f"{results.n_done} of {results.n_cells}",
@@ -346,9 +243,3 @@ def versions() -> dict[str, str]:
         "Python": f"{python_version()} on {system()} {machine()}",
         **{package: version(package) for package in packages},
     }
-
-
-def _class_mean(values: np.ndarray) -> float:
-    """Return the mean over the folds in which the class is present."""
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if len(present) else float("nan")

@@ -6,7 +6,6 @@ muscle 6 uV, mains 0 to 8 uV). Electrodes in order: RA, LA, LL, C1 to C6.
 
 import numpy as np
 from jaxtyping import Float
-from scipy import fft
 
 N_ELECTRODES = 9
 
@@ -31,6 +30,9 @@ def leads_from_electrodes(
 
 def _broadband(rng: np.random.Generator, fs: float, n: int) -> Float[np.ndarray, "9 n"]:
     """Return pink noise below 40 Hz and muscle noise of 20 to 150 Hz, shaped in one spectrum."""
+    # Here, not above: it takes half a second to import, and every command reads the settings.
+    from scipy import fft
+
     length = int(fft.next_fast_len(n, real=True))
     frequency = fft.rfftfreq(length, 1.0 / fs)
     pink = np.zeros_like(frequency)

@@ -8,15 +8,16 @@ the others as they were.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.signal import resample_poly
 
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording, Sex
+from leadlens.ecg.resample import resample_array
 from leadlens.simulate.artefacts import draw_noise
 from leadlens.simulate.beat import Beat, draw_beat
 from leadlens.simulate.conditions import Plan, codes_of, draw_plan, implied
@@ -130,7 +131,7 @@ def _independent_leads(
         leads = leads + draw_noise(_stream(settings, index, "noise"), fs, n)
     if n_steps == 1:
         return leads
-    return resample_poly(leads, 1, n_steps, axis=1, padtype="line")
+    return resample_array(leads, Fraction(1, n_steps))
 
 
 def _stream(settings: CohortSettings, index: int, name: str) -> np.random.Generator:

@@ -16,7 +16,7 @@ from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.engines.local import map_items
 from leadlens.errors import ConfigError, StoreError
-from leadlens.files import read_json, write_json
+from leadlens.files import read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.plan import Cell, check_done, explained_cell, plan_cells
@@ -24,6 +24,7 @@ from leadlens.study.settings import StudySettings
 
 SETTINGS = "study.json"
 FOLDS = "folds.json"
+COMMAND = "command.txt"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,7 @@ def run_study(
     folder: Path,
     n_workers: int,
     device: str = "auto",
+    command: str = "",
     on_progress: Callable[[int, int], None] | None = None,
     on_cells: Callable[[list[Cell]], None] | None = None,
 ) -> StudyData:
@@ -93,6 +95,7 @@ def run_study(
         folder: its folder.
         n_workers: processes; each has one thread.
         device: "auto", "cpu" or "cuda".
+        command: what the user typed, kept for the report.
         on_progress: called with recordings done and in all while data are made.
         on_cells: called with all cells when training begins.
     """
@@ -102,6 +105,7 @@ def run_study(
     try:
         with lock.acquire(timeout=0):
             data = prepare_data(study, folder, n_workers, on_progress)
+            write_text(folder / COMMAND, command)
             if on_cells:
                 on_cells(cells)
             tasks = _tasks(study, folder, cells, data, device)

@@ -1,6 +1,7 @@
 """Checkpoints: everything needed to go on after a kill, in one file that is never half-written.
 
-Weights and Adam's moments are tensors in a safetensors file; the history is JSON in its metadata.
+Weights and Adam's moments are tensors in a safetensors file; the history is JSON in its metadata,
+beside a hash of what is being trained: a checkpoint of another training is refused.
 Orders and learning rates follow from (seed, epoch), so no random state has to be kept.
 """
 
@@ -17,29 +18,37 @@ from leadlens.files import written_beside
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[dict[str, float]],
+    identity: str,
 ) -> None:
-    """Write the state after an epoch to `path`."""
+    """Write the state after an epoch to `path`; `identity` names the training."""
     tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with written_beside(path) as beside:
-        save_file(contiguous, beside, metadata={"history": json.dumps(history)})
+        metadata = {"history": json.dumps(history), "identity": identity}
+        save_file(contiguous, beside, metadata=metadata)
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: str
 ) -> list[dict[str, float]]:
     """Put the state in `path` into `model` and `optimizer`; return the history.
 
     Raises:
-        TrainingError: the file is damaged or belongs to another network.
+        TrainingError: the file is damaged or belongs to another training.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            history: list[dict[str, float]] = json.loads(file.metadata()["history"])
+            metadata = file.metadata()
+        if metadata["identity"] != identity:
+            raise ValueError("it was made with other settings or recordings")
+        history: list[dict[str, float]] = json.loads(metadata["history"])
         model.load_state_dict(_below(tensors, "model"))
         optimizer.load_state_dict(
             {
@@ -47,9 +56,9 @@ def load_checkpoint(
                 "param_groups": optimizer.state_dict()["param_groups"],
             }
         )
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"{path} is damaged or of another network ({error}): delete it to train afresh"
+            f"{path} is damaged or of another training ({error}): delete it to train afresh"
         ) from error
     return history
 

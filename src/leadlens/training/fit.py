@@ -1,5 +1,6 @@
 """The training loop."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from leadlens.data.batches import Batch, Dataset
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
+from leadlens.files import hash_text
 from leadlens.models.losses import LOSSES, Loss
 from leadlens.models.registry import build_model
 from leadlens.training.checkpoint import load_checkpoint, save_checkpoint
@@ -43,7 +45,7 @@ def fit(
         on_epoch: called with each epoch's record.
 
     Raises:
-        TrainingError: a loss is not a number.
+        TrainingError: a loss is not a number; the checkpoint is damaged or of another training.
         ConfigError: windows too short for the network; a plateau schedule without `monitor`.
     """
     _check(data, settings, monitor)
@@ -52,8 +54,9 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     loss = LOSSES[settings.loss]
     history: History = []
+    identity = _identity(data, settings)
     if checkpoint is not None and checkpoint.exists():
-        history = load_checkpoint(checkpoint, model, optimizer)
+        history = load_checkpoint(checkpoint, model, optimizer, identity)
     n_per_epoch = sum(1 for _ in _batch_starts(data.n_recordings, settings.batch_size))
     for epoch in range(len(history), settings.epochs):
         started = time.perf_counter()
@@ -75,7 +78,7 @@ def fit(
         record["seconds"] = round(time.perf_counter() - started, 3)
         history.append(record)
         if checkpoint is not None:
-            save_checkpoint(checkpoint, model, optimizer, history)
+            save_checkpoint(checkpoint, model, optimizer, history, identity)
         if on_epoch is not None:
             on_epoch(record)
     return model.eval(), history
@@ -138,6 +141,12 @@ def _batch_starts(n_recordings: int, batch_size: int) -> list[int]:
     """Return the first recording of each batch of an epoch, a last single one left out."""
     starts = list(range(0, n_recordings, batch_size))
     return starts[:-1] if n_recordings % batch_size == 1 and n_recordings > 1 else starts
+
+
+def _identity(data: Dataset, settings: TrainingSettings) -> str:
+    """Return a hash of what a training depends on."""
+    shards = [shard.sha256 for shard in data.store.manifest.shards]
+    return hash_text(json.dumps([settings.model_dump(mode="json"), data.keys, data.classes, shards]))
 
 
 def _check(data: Dataset, settings: TrainingSettings, monitor: Dataset | None) -> None:

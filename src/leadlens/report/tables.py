@@ -1,0 +1,121 @@
+"""The tables of a study's report, and the warnings above them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from leadlens.ecg.diagnoses import diagnosis
+from leadlens.study.cell import CellTask
+from leadlens.study.published import PublishedStudy
+from leadlens.study.results import ConditionResult, Results
+from leadlens.study.run import StudyData
+from leadlens.study.settings import StudySettings
+
+COLUMNS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "subset_accuracy": "subset accuracy",
+    "challenge": "challenge score",
+}
+"""Macro metric -> its heading in tables."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of the results' table."""
+
+    label: str
+    kind: str
+    n_folds: str
+    cells: tuple[str, ...]
+
+
+def result_rows(results: Results, compared: PublishedStudy | None) -> list[TableRow]:
+    """Return conditions, floors (of the first condition's folds) and the published figures."""
+    rows = [
+        TableRow(
+            condition.name.replace(",", ", "),
+            "ours",
+            str(len(condition.folds)),
+            tuple(_plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
+        )
+        for condition in results.conditions
+    ]
+    first = results.conditions[0]
+    for name in first.folds[0].floors:
+        cells = tuple(_plus_minus(first.floor(name, m), float("nan")) for m in COLUMNS)
+        rows.append(TableRow(f"floor: {name}", "floor", str(len(first.folds)), cells))
+    if compared is not None:
+        label = ", ".join(
+            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in compared.condition.items()
+        )
+        cells = tuple(
+            _plus_minus(compared.metrics[m].mean, compared.metrics[m].sd)
+            if m in compared.metrics
+            else "\u2013"
+            for m in COLUMNS
+        )
+        rows.append(TableRow(f"{compared.name}: {label}", "published", "10", cells))
+    return rows
+
+
+def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
+    """Return what a reader must know before believing the figures."""
+    said = []
+    if any(task.cell.training.schedule == "published_plateau" for task in tasks):
+        said.append(
+            "published_plateau: the learning rate was steered by the loss on the fold that is "
+            "reported, as in the published study. This leaks; the figures are too good."
+        )
+    if study.folds.method == "label_combination":
+        said.append(
+            "label_combination: folds were not grouped by patient or waveform, as published. "
+            "The same patient may be on both sides; the figures may be too good."
+        )
+    if study.data.simulate is not None:
+        said.append(
+            "Simulated ECGs: the figures say how well the simulator's diagnoses are told apart, "
+            "and nothing about patients."
+        )
+    return said
+
+
+def _plus_minus(mean: float, sd: float) -> str:
+    """Return "mean +- sd" with three decimals; a dash for what is not defined."""
+    if np.isnan(mean):
+        return "\u2013"
+    return f"{mean:.3f}" + ("" if np.isnan(sd) else f" \u00b1 {sd:.3f}")
+
+
+def class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, Any]]:
+    """Return one row a trained diagnosis: counts, mean over folds of each metric, interval."""
+    counts = np.sum([fold.scores.n_positive for fold in condition.folds], axis=0)
+    known = np.sum([fold.scores.n_known for fold in condition.folds], axis=0)
+    rows = []
+    for column, code in enumerate(data.classes):
+        low, high = condition.class_interval(column)
+        means = {
+            metric: _class_mean(condition.class_values(metric)[:, column])
+            for metric in ("auroc", "auprc", "f1", "accuracy")
+        }
+        rows.append(
+            {
+                "diagnosis": diagnosis(code),
+                "n_positive": int(counts[column]),
+                "n_known": int(known[column]),
+                "low": low,
+                "high": high,
+                **means,
+            }
+        )
+    return rows
+
+
+def _class_mean(values: np.ndarray) -> float:
+    """Return the mean over the folds in which the class is present."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else float("nan")

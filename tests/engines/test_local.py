@@ -1,0 +1,124 @@
+"""The map over processes: same results, honest errors, nobody left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from leadlens.engines.local import available_cores, map_items
+from leadlens.errors import ConfigError, LeadlensError, ReadError
+
+
+def square(item: int) -> int:
+    return item * item
+
+
+def fail_at_3(item: int) -> int:
+    if item == 3:
+        raise ReadError("recording 3: torn")
+    return item
+
+
+def die_at_2(item: int) -> int:
+    if item == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def threads_and_process(item: int) -> tuple[str | None, int]:
+    time.sleep(0.01 * item)
+    return os.environ.get("OMP_NUM_THREADS"), os.getpid()
+
+
+def note_and_sleep(folder: str) -> None:
+    Path(folder, f"{os.getpid()}.pid").touch()
+    time.sleep(120)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_every_item_is_mapped_once_whatever_the_number_of_workers(n_workers: int) -> None:
+    found = list(map_items(square, list(range(11)), n_workers))
+    assert sorted(found) == [(i, i * i) for i in range(11)]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_an_error_in_a_worker_reaches_the_caller_as_itself(n_workers: int) -> None:
+    with pytest.raises(ReadError, match="recording 3: torn"):
+        list(map_items(fail_at_3, list(range(6)), n_workers))
+
+
+def test_a_worker_that_is_killed_is_told_with_what_to_do() -> None:
+    with pytest.raises(LeadlensError, match="a worker process died.*fewer workers"):
+        list(map_items(die_at_2, list(range(6)), 2))
+
+
+def test_workers_are_other_processes_with_one_thread_each() -> None:
+    found = [result for _, result in map_items(threads_and_process, [1, 1, 1, 1], 2)]
+    assert {threads for threads, _ in found} == {"1"}
+    assert os.getpid() not in {process for _, process in found}
+
+
+def test_one_worker_or_one_item_runs_in_this_process() -> None:
+    for items, n_workers in (([0, 0], 1), ([0], 4)):
+        assert {r[1] for _, r in map_items(threads_and_process, items, n_workers)} == {os.getpid()}
+
+
+def test_nothing_to_map_gives_nothing() -> None:
+    assert list(map_items(square, [], 2)) == []
+
+
+@pytest.mark.parametrize("n_workers", [0, -1])
+def test_fewer_than_one_worker_is_refused(n_workers: int) -> None:
+    with pytest.raises(ConfigError, match=f"{n_workers} workers: at least 1 is needed"):
+        list(map_items(square, [1], n_workers))
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+_SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from leadlens.engines.local import map_items
+from test_local import note_and_sleep
+if __name__ == "__main__":
+    list(map_items(note_and_sleep, [sys.argv[2]] * 2, 2))
+"""
+
+
+def is_running(process: int) -> bool:
+    """Return whether the process runs; one that has ended but is not yet collected does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_until(is_true: object, seconds: float = 60.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_true():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    here = str(Path(__file__).parent)
+    script = tmp_path / "parent.py"
+    script.write_text(_SCRIPT)
+    parent = subprocess.Popen([sys.executable, str(script), here, str(tmp_path)])
+    try:
+        assert wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert wait_until(lambda: not any(is_running(worker) for worker in workers), 10)

@@ -1,0 +1,91 @@
+"""The plan of a study: its cells."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leadlens.errors import ConfigError
+from leadlens.settings import checked
+from leadlens.study.plan import n_epochs_done, plan_cells
+from leadlens.study.settings import StudySettings
+
+FOLDER = Path("somewhere")
+
+
+def study(**values: Any) -> StudySettings:
+    base = {
+        "name": "mini",
+        "question": "Why?",
+        "data": {"simulate": {"n_recordings": 10, "fs": 50}},
+        "folds": {"k": 3},
+        "axes": {"loss": ["bce", "soft_f1"], "fs": [25, 50]},
+    }
+    return checked(StudySettings, {**base, **values}, "test")
+
+
+def test_the_cells_are_every_combination_of_the_axes_in_every_fold() -> None:
+    cells = plan_cells(study(), FOLDER)
+    found = {(cell.condition["loss"], cell.fs, cell.fold) for cell in cells}
+    expected = {(a, b, c) for a in ("bce", "soft_f1") for b in (25.0, 50.0) for c in range(3)}
+    assert found == expected
+    assert len(cells) == 12
+
+
+def test_every_cell_has_a_folder_of_its_own_inside_the_studys() -> None:
+    models = [
+        {"name": "inception_time", "depth": depth, "n_filters": 2, "kernels": (5,)}
+        for depth in (1, 2)
+    ]
+    axes = {"model": models, "seed": [0, 1], "learning_rate": [0.001, 0.01], "fs": [25, 50]}
+    cells = plan_cells(study(axes=axes), FOLDER)
+    folders = {cell.folder for cell in cells}
+    assert len(folders) == len(cells) == 2 * 2 * 2 * 2 * 3
+    assert all(folder.resolve().is_relative_to(FOLDER.resolve()) for folder in folders)
+
+
+def test_a_cells_training_has_its_conditions_values_and_its_folds_seed() -> None:
+    for cell in plan_cells(study(training={"seed": 10}), FOLDER):
+        assert cell.training.loss == cell.condition["loss"]
+        assert cell.training.seed == 10 + cell.fold
+
+
+def test_a_plan_does_not_write_anything(tmp_path: Path) -> None:
+    plan_cells(study(), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("fs", ["fast", 0, -50, 20_000, None, [50]])
+def test_a_rate_that_is_no_rate_is_refused_by_value(fs: object) -> None:
+    with pytest.raises(ConfigError, match="axis 'fs' holds"):
+        plan_cells(study(axes={"fs": [fs]}), FOLDER)
+
+
+def test_a_value_that_training_does_not_know_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"loss: .*'focal'"):
+        plan_cells(study(axes={"loss": ["focal"], "fs": [50]}), FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("explain", "said"),
+    [
+        ({"condition": {"loss": "bce", "fs": 75}}, "'fs': 75"),
+        ({"condition": {"fs": 50}}, "explains {'fs': 50}"),
+        ({"condition": {"loss": "bce", "fs": 50}, "fold": 3}, "fold 3"),
+    ],
+)
+def test_an_explained_condition_that_is_no_cell_is_refused_by_value(
+    explain: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{said}.*none of its cells"):
+        plan_cells(study(explain=explain), FOLDER)
+
+
+def test_progress_is_counted_in_epochs(tmp_path: Path) -> None:
+    cell = plan_cells(study(training={"epochs": 9}), tmp_path)[0]
+    assert n_epochs_done(cell) == 0
+    cell.folder.mkdir(parents=True)
+    (cell.folder / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch": 1}\n')
+    assert (n_epochs_done(cell), cell.is_done) == (2, False)
+    (cell.folder / "DONE").write_text("{}")
+    assert (n_epochs_done(cell), cell.is_done) == (9, True)

@@ -1,0 +1,429 @@
+"""A small study: run, resumed for free, refused where it does not fit, scored."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+
+from leadlens.bundle import load_bundle
+from leadlens.data.folds import fold_numbers, groups_of, load_folds
+from leadlens.data.store import open_store
+from leadlens.ecg.diagnoses import scored_codes
+from leadlens.errors import ConfigError, LeadlensError, StoreError
+from leadlens.study import cell as cell_module
+from leadlens.study.explaining import load_explanations
+from leadlens.study.plan import Cell, plan_cells
+from leadlens.study.results import collect, write_results
+from leadlens.study.run import describe_data, finished_study, prepare_data, run_study
+from leadlens.study.settings import StudySettings, read_study
+
+
+@pytest.fixture
+def study(study_file: Path) -> StudySettings:
+    return read_study(study_file)
+
+
+@pytest.fixture
+def copy(tiny_study: Path, tmp_path: Path) -> Path:
+    """A copy of the finished study that may be changed."""
+    return Path(shutil.copytree(tiny_study, tmp_path / "copy"))
+
+
+def changed(study_file: Path, *changes: str) -> StudySettings:
+    return read_study(study_file, changes)
+
+
+def cells_of(study: StudySettings, folder: Path) -> list[Cell]:
+    return plan_cells(study, folder)
+
+
+def kept(cell: Cell) -> dict[str, np.ndarray]:
+    with np.load(cell.folder / "predictions.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def done_files(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("DONE")}
+
+
+def test_every_cell_is_done_and_keeps_metrics_predictions_and_model(
+    study: StudySettings, tiny_study: Path
+) -> None:
+    cells = cells_of(study, tiny_study)
+    assert len(cells) == 4
+    for cell in cells:
+        assert cell.is_done
+        lines = (cell.folder / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == [0.0, 1.0]
+        assert load_bundle(cell.folder / "bundle").config.training["loss"] == cell.training.loss
+        assert not list(cell.folder.glob("checkpoint*"))
+
+
+def test_every_recording_is_predicted_once_in_the_fold_that_tests_it(
+    study: StudySettings, tiny_study: Path
+) -> None:
+    store = open_store(tiny_study / "store")
+    folds = fold_numbers(load_folds(tiny_study / "folds.json", store), store)
+    number = {key: i for i, key in enumerate(store.keys)}
+    for loss in ("bce", "double_soft_f1"):
+        said: list[str] = []
+        for cell in cells_of(study, tiny_study):
+            if cell.training.loss == loss:
+                keys = kept(cell)["keys"].tolist()
+                assert {int(folds[number[key]]) for key in keys} == {cell.fold}
+                said += keys
+        assert sorted(said) == sorted(store.keys)
+
+
+def test_no_group_is_on_both_sides_of_a_fold(tiny_study: Path) -> None:
+    store = open_store(tiny_study / "store")
+    folds = fold_numbers(load_folds(tiny_study / "folds.json", store), store)
+    sides: dict[int, set[int]] = {}
+    for group, fold in zip(groups_of(store), folds, strict=True):
+        sides.setdefault(int(group), set()).add(int(fold))
+    assert all(len(side) == 1 for side in sides.values())
+
+
+def test_a_finished_study_is_run_again_for_free(
+    study: StudySettings, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_training(*_args: Any, **_kwargs: Any) -> None:
+        pytest.fail("a finished cell was trained again")
+
+    monkeypatch.setattr(cell_module, "fit", no_training)
+    before = done_files(copy)
+    run_study(study, copy, n_workers=1, device="cpu")
+    assert done_files(copy) == before
+    assert len(before) == 5  # four cells and the explanations
+
+
+def test_a_cell_that_is_missing_is_trained_again_and_is_the_same(
+    study: StudySettings, copy: Path, tiny_study: Path
+) -> None:
+    cell, *others = cells_of(study, copy)
+    before = {other.folder: (other.folder / "DONE").stat().st_mtime_ns for other in others}
+    shutil.rmtree(cell.folder)
+    run_study(study, copy, n_workers=1, device="cpu")
+    again, first = kept(cell), kept(cells_of(study, tiny_study)[0])
+    for name, values in first.items():
+        np.testing.assert_array_equal(again[name], values)
+    assert before == {o.folder: (o.folder / "DONE").stat().st_mtime_ns for o in others}
+
+
+def test_two_processes_compute_what_one_does(study_file: Path, tmp_path: Path) -> None:
+    small = changed(study_file, "axes.loss=[bce]", "explain=null", "training.epochs=1")
+    results = []
+    for n_workers in (1, 2):
+        folder = tmp_path / str(n_workers)
+        run_study(small, folder, n_workers=n_workers, device="cpu")
+        results.append([kept(cell)["probabilities"] for cell in cells_of(small, folder)])
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_results_are_what_scikit_learn_makes_of_the_kept_predictions(
+    study: StudySettings, tiny_study: Path
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    for condition in results.conditions:
+        for fold in condition.folds:
+            said = kept(fold.cell)
+            labels, p = said["labels"], said["probabilities"]
+            assert said["label_mask"].all()
+            present = [c for c in range(labels.shape[1]) if labels[:, c].any()]
+            decisions = p > 0.5
+            per_class = fold.scores.per_class
+            for c in present:
+                truth, given = labels[:, c], decisions[:, c]
+                expected = {
+                    "auroc": roc_auc_score(truth, p[:, c]),
+                    "auprc": average_precision_score(truth, p[:, c]),
+                    "f1": f1_score(truth, given, zero_division=0.0),
+                    "accuracy": accuracy_score(truth, given),
+                }
+                assert {k: v[c] for k, v in per_class.items()} == pytest.approx(expected)
+            macro = fold.scores.macro
+            assert macro["auroc"] == pytest.approx(roc_auc_score(labels, p))
+            assert macro["f1"] == pytest.approx(
+                f1_score(labels, decisions, average="macro", zero_division=0.0)
+            )
+            assert macro["subset_accuracy"] == pytest.approx(accuracy_score(labels, decisions))
+
+
+def test_results_json_has_mean_and_sample_standard_deviation_over_folds(
+    tiny_study: Path, tmp_path: Path
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    summary = write_results(results, tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text()) == summary
+    assert (summary["n_cells"], summary["n_done"]) == (4, 4)
+    for condition, said in zip(results.conditions, summary["conditions"], strict=True):
+        values = [fold.scores.macro["auroc"] for fold in condition.folds]
+        assert said["mean"]["auroc"] == pytest.approx(np.mean(values), abs=1e-6)
+        assert said["sd"]["auroc"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+
+
+def test_results_csv_has_every_fold_metric_and_class(tiny_study: Path, tmp_path: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    write_results(collect([task.cell for task in tasks], data.classes), tmp_path)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    n_cells, n_classes = 4, len(data.classes)
+    assert len(rows) == n_cells * (6 + 4 * n_classes)
+    macro = [row for row in rows if row["metric"] == "auroc" and row["class"] == ""]
+    for row in macro:
+        own = [
+            float(r["value"])
+            for r in rows
+            if r["class"] and all(r[k] == row[k] for k in ("condition", "fold", "metric"))
+        ]
+        assert float(row["value"]) == pytest.approx(np.nanmean(own))
+
+
+def test_the_floors_are_what_guessing_scores(study: StudySettings, tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    condition = results.conditions[0]
+    labels = [kept(fold.cell)["labels"] for fold in condition.folds]
+    nothing = np.mean([1 - part.mean() for part in labels])
+    assert condition.floor("all-zeros", "accuracy") == pytest.approx(nothing)
+    assert condition.floor("all-zeros", "f1") == 0.0
+    everything = [
+        f1_score(part, np.ones_like(part), average="macro", zero_division=0.0) for part in labels
+    ]
+    assert condition.floor("all-positive", "f1") == pytest.approx(np.mean(everything))
+    assert condition.floor("prevalence", "auroc") == 0.5
+
+
+def test_diagnoses_with_too_few_recordings_are_absent_everywhere(tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    codes = [code for row in data.store.first_rows for code in row.codes.split()]
+    counts = {code: codes.count(code) for code in scored_codes()}
+    thin = {code: n for code, n in counts.items() if n < 6}
+    assert thin
+    assert data.absent == thin
+    assert set(data.classes) == set(counts) - set(thin)
+    results = collect([task.cell for task in tasks], data.classes)
+    assert results.classes == data.classes
+    summary = json.dumps(write_results(results, tiny_study))
+    assert not any(code in summary for code in thin)
+
+
+def test_a_class_without_positives_in_a_fold_is_absent_from_its_mean_never_0(
+    study: StudySettings, copy: Path
+) -> None:
+    cell = cells_of(study, copy)[0]
+    said = kept(cell)
+    said["labels"][:, 0] = False
+    np.savez(cell.folder / "predictions.npz", **said)
+    _, data, tasks = finished_study(copy)
+    scores = collect([task.cell for task in tasks], data.classes).conditions[0].folds[0].scores
+    assert np.isnan(scores.per_class["f1"][0])
+    rest = [
+        f1_score(said["labels"][:, c], said["probabilities"][:, c] > 0.5, zero_division=0.0)
+        for c in range(1, len(data.classes))
+        if said["labels"][:, c].any()
+    ]
+    assert scores.macro["f1"] == pytest.approx(np.mean(rest))
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["data.simulate.seed=4", "data.min_positives=7", "folds.k=3", "data.resampling=fft"],
+)
+def test_other_data_or_folds_in_the_same_folder_are_refused(
+    study_file: Path, copy: Path, change: str
+) -> None:
+    before = done_files(copy)
+    with pytest.raises(ConfigError, match="other data or folds: choose another --out"):
+        run_study(changed(study_file, change), copy, n_workers=1, device="cpu")
+    assert done_files(copy) == before
+
+
+@pytest.mark.parametrize(
+    "change", ["training.epochs=3", "training.batch_size=16", "training.threshold=0.4"]
+)
+def test_a_cell_computed_with_other_training_settings_is_refused_by_name(
+    study_file: Path, copy: Path, change: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"fold-0 was computed with other settings"):
+        run_study(changed(study_file, change), copy, n_workers=1, device="cpu")
+
+
+def test_an_axis_may_grow_and_what_is_done_stays(study_file: Path, copy: Path) -> None:
+    before = done_files(copy / "cells")
+    larger = changed(study_file, "axes.loss=[bce, double_soft_f1, soft_f1]")
+    run_study(larger, copy, n_workers=1, device="cpu")
+    after = done_files(copy / "cells")
+    assert len(after) == 6
+    assert {path: after[path] for path in before} == before
+
+
+def test_two_runs_in_one_folder_are_refused(study: StudySettings, copy: Path) -> None:
+    with (
+        FileLock(copy / ".lock"),
+        pytest.raises(ConfigError, match="is being computed by another run"),
+    ):
+        run_study(study, copy, n_workers=1, device="cpu")
+
+
+def test_a_rate_above_the_stores_is_refused_by_value(study_file: Path, tmp_path: Path) -> None:
+    faster = changed(study_file, "axes.fs=[100]", "explain=null")
+    with pytest.raises(ConfigError, match=r"asks for 100 Hz, but .*store holds 50 Hz"):
+        run_study(faster, tmp_path, n_workers=1, device="cpu")
+
+
+def test_a_study_without_any_diagnosis_to_train_is_refused(
+    study_file: Path, tmp_path: Path, tiny_study: Path
+) -> None:
+    none = changed(
+        study_file,
+        "data.simulate=null",
+        f"data.store={tiny_study / 'store'}",
+        "data.min_positives=61",
+    )
+    with pytest.raises(ConfigError, match="no diagnosis has 61 recordings"):
+        prepare_data(none, tmp_path, n_workers=1)
+
+
+def test_a_store_may_be_given_instead_of_a_simulation(
+    study_file: Path, tiny_study: Path, tmp_path: Path
+) -> None:
+    given = changed(
+        study_file,
+        "data.simulate=null",
+        f"data.store={tiny_study / 'store'}",
+        "axes.loss=[bce]",
+        "axes.fs=[25]",
+        "explain=null",
+    )
+    data = run_study(given, tmp_path, n_workers=1, device="cpu")
+    assert data.store.path == tiny_study / "store"
+    assert not (tmp_path / "store").exists()
+    assert load_bundle(cells_of(given, tmp_path)[0].folder / "bundle").config.fs == 25.0
+
+
+def test_a_changed_fold_file_is_refused(study: StudySettings, copy: Path) -> None:
+    path = copy / "folds.json"
+    folds = json.loads(path.read_text())
+    key = next(iter(folds["assignment"]))
+    folds["assignment"][key] = 1 - folds["assignment"][key]
+    path.write_text(json.dumps(folds))
+    with pytest.raises(StoreError, match=r"folds\.json was changed"):
+        run_study(study, copy, n_workers=1, device="cpu")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a zip"])
+def test_damaged_predictions_are_refused_by_name(
+    study: StudySettings, copy: Path, content: bytes
+) -> None:
+    path = cells_of(study, copy)[0].folder / "predictions.npz"
+    path.write_bytes(content)
+    _, data, tasks = finished_study(copy)
+    with pytest.raises(StoreError, match=r"predictions\.npz is damaged"):
+        collect([task.cell for task in tasks], data.classes)
+
+
+def test_a_half_written_cell_does_not_count_as_done(study: StudySettings, copy: Path) -> None:
+    cell = cells_of(study, copy)[0]
+    (cell.folder / "DONE").unlink()
+    _, data, tasks = finished_study(copy)
+    results = collect([task.cell for task in tasks], data.classes)
+    assert (results.n_cells, results.n_done) == (4, 3)
+
+
+def test_a_folder_without_a_study_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LeadlensError, match="holds no study"):
+        finished_study(tmp_path)
+
+
+def test_explanations_are_of_recordings_with_the_diagnoses_in_the_tested_fold(
+    study: StudySettings, tiny_study: Path
+) -> None:
+    assert study.explain is not None
+    _, data, tasks = finished_study(tiny_study)
+    said = load_explanations(tasks[0], study.explain, tiny_study / "explanations")
+    cell = kept(tasks[0].cell)
+    assert set(said.keys) <= set(cell["keys"].tolist())
+    assert len(set(said.keys)) == len(said.keys)
+    has = cell["labels"].sum(axis=0)
+    explained = np.array(said.map.n_recordings)
+    assert (explained >= np.minimum(has, 5)).all()
+    mean = np.mean(
+        [
+            item.lead_importance[0]
+            for item, labels in zip(said.attributions, said.predictions.labels, strict=True)
+            if labels[0]
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(said.map.values[0], mean)
+    assert said.map.classes == data.classes
+
+
+def test_explanations_made_with_other_settings_are_refused(
+    study_file: Path, tiny_study: Path
+) -> None:
+    other = changed(study_file, "explain.settings.n_segments=3")
+    assert other.explain is not None
+    _, _, tasks = finished_study(tiny_study)
+    with pytest.raises(StoreError, match="does not hold this study's explanations"):
+        load_explanations(tasks[0], other.explain, tiny_study / "explanations")
+
+
+def test_the_data_are_described_by_counts(tiny_study: Path) -> None:
+    _, data, _ = finished_study(tiny_study)
+    said = describe_data(data)
+    assert (said["recordings"], said["windows"], said["sources"]) == (60, 60, {"simulated": 60})
+    codes = [code for row in data.store.first_rows for code in row.codes.split()]
+    assert said["diagnoses"]["NSR"] == codes.count("426783006")
+
+
+def test_only_recordings_of_the_exact_duration_take_part_where_asked(
+    study_file: Path, tiny_study: Path, tmp_path: Path
+) -> None:
+    from leadlens.data.ingest import IngestSettings, ingest
+    from leadlens.data.sources import CohortSource
+    from leadlens.simulate import CohortSettings
+
+    cohort = CohortSettings(n_recordings=8, fs=50, duration=12)
+    path = tmp_path / "longer"
+    ingest(CohortSource(cohort), path, IngestSettings(fs=50))
+    exact = changed(
+        study_file,
+        "data.simulate=null",
+        f"data.store={path}",
+        "data.exact_duration_only=true",
+        "data.min_positives=1",
+    )
+    with pytest.raises(ConfigError, match="no recording of .* lasts exactly 10 s"):
+        prepare_data(exact, tmp_path / "study", n_workers=1)
+
+
+def test_the_leaking_schedule_watches_the_tested_fold(
+    study_file: Path, tiny_study: Path, tmp_path: Path
+) -> None:
+    leaking = changed(
+        study_file,
+        "data.simulate=null",
+        f"data.store={tiny_study / 'store'}",
+        "axes.loss=[bce]",
+        "explain=null",
+        "training.schedule=published_plateau",
+        "folds.method=label_combination",
+    )
+    run_study(leaking, tmp_path, n_workers=1, device="cpu")
+    for cell in cells_of(leaking, tmp_path):
+        said = kept(cell)
+        p = np.clip(said["probabilities"].astype(float), 1e-12, 1 - 1e-12)
+        cost = -np.where(said["labels"], np.log(p), np.log(1 - p)).mean()
+        last = json.loads((cell.folder / "metrics.jsonl").read_text().splitlines()[-1])
+        assert last["monitored_loss"] == pytest.approx(cost, rel=1e-4)

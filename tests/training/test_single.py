@@ -1,0 +1,273 @@
+"""One model trained on a store; a saved model scored on another store."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from leadlens.bundle import Bundle, load_bundle
+from leadlens.data.folds import groups_of
+from leadlens.data.ingest import IngestSettings, ingest
+from leadlens.data.store import Store
+from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.recording import Recording
+from leadlens.errors import ConfigError, StoreError
+from leadlens.simulate import CohortSettings, simulate_cohort
+from leadlens.training import single
+from leadlens.training.single import evaluate_bundle, train_single
+
+TINY = {
+    "model": {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (5,)},
+    "epochs": 2,
+}
+
+
+@dataclass(frozen=True)
+class ListSource:
+    """Recordings in memory."""
+
+    recordings: tuple[Recording, ...]
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def name(self, position: int) -> str:
+        return self.recordings[position].record_id
+
+    def load(self, position: int) -> Recording:
+        return self.recordings[position]
+
+    def describe(self) -> dict[str, object]:
+        return {"kind": "list"}
+
+
+def simulated(n: int, seed: int = 5, duration: float = 10.0) -> list[Recording]:
+    return list(
+        simulate_cohort(CohortSettings(n_recordings=n, seed=seed, fs=50, duration=duration))
+    )
+
+
+@pytest.fixture
+def store_of(tmp_path: Path) -> Callable[..., Store]:
+    """Return a function that makes a store of recordings."""
+
+    def make(recordings: list[Recording], duration: float = 10.0) -> Store:
+        settings = IngestSettings(fs=recordings[0].fs, duration=duration)
+        return ingest(ListSource(tuple(recordings)), tmp_path / "other", settings)
+
+    return make
+
+
+def train(store: Store, out: Path, changes: dict[str, Any] | None = None, **others: Any) -> Any:
+    values = {**TINY, **(changes or {})}
+    return train_single(
+        store.path, out, "small", values, **{"min_positives": 12, "device": "cpu", **others}
+    )
+
+
+def test_recordings_of_one_patient_are_all_trained_on_or_all_held_out(
+    store_of: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings = [
+        replace(r, patient=f"patient {number // 3}") for number, r in enumerate(simulated(45))
+    ]
+    store = store_of(recordings)
+    seen: dict[str, np.ndarray] = {}
+    whole_fit, whole_scores = single.fit, single.scores_of
+
+    def spy_fit(data: Any, *args: Any, **kwargs: Any) -> Any:
+        seen["train"] = data.recordings
+        return whole_fit(data, *args, **kwargs)
+
+    def spy_scores(network: Any, data: Any, *args: Any) -> Any:
+        seen["test"] = data.recordings
+        return whole_scores(network, data, *args)
+
+    monkeypatch.setattr(single, "fit", spy_fit)
+    monkeypatch.setattr(single, "scores_of", spy_scores)
+    train(store, tmp_path / "model", min_positives=5)
+    groups = groups_of(store)
+    assert len(set(groups)) == 15
+    assert not set(groups[seen["train"]]) & set(groups[seen["test"]])
+    assert sorted([*seen["train"], *seen["test"]]) == list(range(45))
+    assert len(seen["test"]) == pytest.approx(45 * 0.2, abs=3)
+
+
+def test_what_was_held_out_scores_as_scikit_learn_says(small_store: Store, tmp_path: Path) -> None:
+    result = train(small_store, tmp_path / "model", hold_out=0.5)
+    bundle = load_bundle(tmp_path / "model")
+    scored = {item["code"]: item for item in result["classes"]}
+    # The same recordings again, through the saved model.
+    classes = bundle.config.classes
+    labels, _ = small_store.labels(classes)
+    folds = single.assign_folds(labels, groups_of(small_store), 2, 0)
+    held_out = np.flatnonzero(folds == 0)
+    windows = np.concatenate([small_store.windows_of[i] for i in held_out])
+    logits = bundle.logits(small_store.signal(windows))
+    assert result["recordings"] == len(held_out)
+    for column, code in enumerate(classes):
+        expected = roc_auc_score(labels[held_out, column], logits[:, column])
+        assert scored[code]["auroc"] == pytest.approx(expected, abs=1e-6)
+    mean = np.mean([item["auroc"] for item in result["classes"]])
+    assert result["macro"]["auroc"] == pytest.approx(mean)
+
+
+def test_only_diagnoses_with_enough_recordings_are_trained(
+    small_store: Store, tmp_path: Path
+) -> None:
+    train(small_store, tmp_path / "model", min_positives=15)
+    known = load_bundle(tmp_path / "model").config.classes
+    codes = [code for row in small_store.first_rows for code in row.codes.split()]
+    assert known
+    assert all(codes.count(code) >= 15 for code in known)
+
+
+def test_no_diagnosis_with_enough_recordings_is_refused(small_store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no diagnosis has 1000 recordings"):
+        train(small_store, tmp_path / "model", min_positives=1000)
+
+
+def test_nothing_held_out_means_nothing_scored_and_all_trained_on(
+    small_store: Store, tmp_path: Path
+) -> None:
+    assert train(small_store, tmp_path / "model", hold_out=0.0) == {}
+    trained_on = load_bundle(tmp_path / "model").config.trained_on
+    assert trained_on["recordings"] == len(small_store.keys)
+
+
+def test_an_interrupted_training_goes_on_and_ends_the_same(
+    small_store: Store, tmp_path: Path
+) -> None:
+    def kill(done: int, _total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_store, tmp_path / "killed", on_epoch=kill)
+    done: list[int] = []
+    train(small_store, tmp_path / "killed", on_epoch=lambda n, _total: done.append(n))
+    train(small_store, tmp_path / "whole")
+    assert done == [2]
+    first, second = (tmp_path / name / "model.safetensors" for name in ("killed", "whole"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_training_leaves_its_history_and_no_checkpoint(small_store: Store, tmp_path: Path) -> None:
+    train(small_store, tmp_path / "model")
+    kept = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert [record["epoch"] for record in kept["history"]] == [0.0, 1.0]
+    assert kept["held_out"]["recordings"] > 0
+    assert not list((tmp_path / "model").glob("checkpoint*"))
+
+
+def test_a_model_may_be_trained_below_the_stores_rate(small_store: Store, tmp_path: Path) -> None:
+    train(small_store, tmp_path / "model", fs=25.0)
+    assert load_bundle(tmp_path / "model").config.fs == 25.0
+
+
+def test_the_leaking_schedule_is_refused_outside_a_study(
+    small_store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="published_plateau"):
+        train(small_store, tmp_path / "model", {"schedule": "published_plateau"})
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return load_bundle(tiny_bundle)
+
+
+def test_diagnoses_that_nobody_looked_for_are_left_out_and_named(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    unknown = bundle.config.classes[0]
+    recordings = [
+        replace(
+            r,
+            codes=tuple(c for c in r.codes or () if c != unknown),
+            not_annotated=(unknown,),
+        )
+        for r in simulated(40)
+    ]
+    result = evaluate_bundle(bundle, store_of(recordings), tmp_path)
+    assert result["unknown_here"] == [diagnosis(unknown).abbreviation]
+    assert [item["code"] for item in result["classes"]] == list(bundle.config.classes[1:])
+
+
+def test_a_saved_model_scores_as_scikit_learn_says(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    recordings = simulated(40)
+    store = store_of(recordings)
+    result = evaluate_bundle(bundle, store, tmp_path)
+    labels, _ = store.labels(bundle.config.classes)
+    said = np.stack([bundle.predict(r).probabilities for r in recordings])
+    for column, item in enumerate(result["classes"]):
+        if labels[:, column].any():
+            expected = roc_auc_score(labels[:, column], said[:, column])
+            # The store rounds to 1 uV, which may swap two recordings that are all but tied.
+            assert item["auroc"] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_store_of_another_duration_is_refused(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = store_of(simulated(3), duration=5.0)
+    with pytest.raises(StoreError, match="windows of 5 s.*--duration 10"):
+        evaluate_bundle(bundle, store, tmp_path)
+
+
+def test_a_store_that_is_not_annotated_at_all_is_refused(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = store_of([replace(r, codes=None) for r in simulated(3)])
+    with pytest.raises(StoreError, match="no recording .* is annotated"):
+        evaluate_bundle(bundle, store, tmp_path)
+
+
+def test_a_store_without_millivolts_is_refused(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = store_of([replace(r, units="relative") for r in simulated(3)])
+    with pytest.raises(ConfigError, match="'millivolt' needs millivolts"):
+        evaluate_bundle(bundle, store, tmp_path)
+
+
+def test_a_store_below_the_models_rate_is_refused(
+    tiny_bundle: Path, small_store: Store, tmp_path: Path
+) -> None:
+    faster = load_bundle(tiny_bundle)
+    config = faster.config.model_copy(update={"fs": 100.0})
+    with pytest.raises(ConfigError, match="100 Hz is above the 50 Hz"):
+        evaluate_bundle(replace(faster, config=config), small_store, tmp_path)
+
+
+def test_decisions_follow_the_saved_thresholds(
+    bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
+) -> None:
+    store = store_of(simulated(40))
+    n = len(bundle.config.classes)
+    always = bundle.config.model_copy(update={"thresholds": (1e-9,) * n})
+    result = evaluate_bundle(replace(bundle, config=always), store, tmp_path)
+    for item in result["classes"]:
+        share = item["n_positive"] / item["n_known"]
+        assert item["accuracy"] == pytest.approx(share)
+
+
+def test_scores_do_not_depend_on_the_number_of_threads(bundle: Bundle, small_store: Store) -> None:
+    windows = small_store.signal(np.arange(8))
+    n_threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = bundle.logits(windows)
+        torch.set_num_threads(2)
+        two = bundle.logits(windows)
+    finally:
+        torch.set_num_threads(n_threads)
+    np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)

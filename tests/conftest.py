@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recordings import make_recording
 
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store
-from leadlens.ecg.leads import STANDARD_FROM_INDEPENDENT, STANDARD_LEADS
+from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.simulate import CohortSettings
 
@@ -23,19 +24,6 @@ def real_data() -> Path:
     if not (path / "records.csv").exists():
         pytest.skip("no real recordings here (set LEADLENS_REAL_DATA to their folder)")
     return path
-
-
-def make_recording(
-    fs: float = 500.0, duration: float = 10.0, seed: int = 0, **known: object
-) -> Recording:
-    """Return a valid 12-lead recording in mV: smooth noise that obeys the limb-lead equations."""
-    rng = np.random.default_rng(seed)
-    n_samples = round(fs * duration)
-    steps = rng.normal(0.0, 0.05, (8, n_samples))
-    smooth = np.cumsum(steps, axis=1) - np.linspace(0, 1, n_samples) * steps.sum(axis=1)[:, None]
-    signal = (STANDARD_FROM_INDEPENDENT @ smooth).astype(np.float32)
-    values = {"record_id": f"R{seed:05d}", "source": "test", "codes": (), **known}
-    return Recording(signal=signal, fs=fs, leads=STANDARD_LEADS, **values)  # type: ignore[arg-type]
 
 
 @pytest.fixture

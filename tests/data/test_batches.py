@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
+from recordings import make_recording
 from test_ingest import ListSource
 
 from leadlens.data.batches import Dataset

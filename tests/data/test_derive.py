@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
+from recordings import make_recording
 from test_ingest import ListSource, bytes_of
 
 from leadlens.data.derive import derive_store

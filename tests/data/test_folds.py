@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from recordings import make_recording
 from sklearn.model_selection import StratifiedKFold
 from test_ingest import ListSource
 
@@ -61,9 +61,9 @@ def test_folds_are_near_even_in_size_and_in_every_class(seed: int, k: int) -> No
     folds = assign_folds(labels, np.arange(600), k, seed)
     sizes = np.bincount(folds, minlength=k)
     per_class = np.stack([labels[folds == fold].sum(axis=0) for fold in range(k)])
-    # Measured on 600 seeds: sizes deviate by at most 1.7 %, counts by at most 1.6 recordings.
-    assert np.abs(sizes - 600 / k).max() <= 0.03 * 600 / k
-    assert np.abs(per_class - labels.sum(axis=0) / k).max() <= 3
+    # Measured on 3000 seeds: sizes deviate by at most 3.3 %, counts by at most 2 recordings.
+    assert np.abs(sizes - 600 / k).max() <= 0.06 * 600 / k
+    assert np.abs(per_class - labels.sum(axis=0) / k).max() <= 4
 
 
 def test_a_class_with_as_many_recordings_as_folds_has_one_in_each() -> None:

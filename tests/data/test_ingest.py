@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
+from recordings import make_recording
 
 from leadlens.data import ingest as ingesting
 from leadlens.data.ingest import IngestSettings, ingest
@@ -39,14 +39,17 @@ class MadeSource:
         return self.n_recordings
 
     def name(self, position: int) -> str:
+        """Return a name."""
         return f"made {position}"
 
     def load(self, position: int) -> Recording:
+        """Return a recording."""
         if position % 7 == 3:
             raise SignalError(f'made {position}: "bad", as every seventh')
         return make_recording(50, 5, self.seed + position)
 
     def describe(self) -> dict[str, object]:
+        """Return what identifies this source."""
         return {"kind": "made", "n": self.n_recordings, "seed": self.seed}
 
 
@@ -60,12 +63,15 @@ class ListSource:
         return len(self.recordings)
 
     def name(self, position: int) -> str:
+        """Return a name."""
         return self.recordings[position].record_id
 
     def load(self, position: int) -> Recording:
+        """Return a recording."""
         return self.recordings[position]
 
     def describe(self) -> dict[str, object]:
+        """Return what identifies this source."""
         return {"kind": "list", "names": [item.record_id for item in self.recordings]}
 
 

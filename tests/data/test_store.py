@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from recordings import make_recording
 
 from leadlens.data.store import LARGEST_COUNT, Store, open_store, to_counts, to_millivolts
 from leadlens.errors import StoreError

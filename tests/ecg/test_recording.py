@@ -4,10 +4,10 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from conftest import make_recording
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from recordings import make_recording
 
 from leadlens.ecg.leads import STANDARD_LEADS, limb_lead_residual
 from leadlens.ecg.recording import Recording, content_hash, select_leads, standard_leads

@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import make_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import make_recording
 
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample, resample_array

@@ -52,7 +52,7 @@ def test_an_error_in_a_worker_reaches_the_caller_as_itself(n_workers: int) -> No
 
 
 def test_a_worker_that_is_killed_is_told_with_what_to_do() -> None:
-    with pytest.raises(LeadlensError, match="a worker process died.*fewer workers"):
+    with pytest.raises(LeadlensError, match=r"a worker process died.*fewer workers"):
         list(map_items(die_at_2, list(range(6)), 2))
 
 

@@ -49,7 +49,8 @@ def test_three_recordings_worked_by_hand() -> None:
 
 def test_two_recordings_worked_to_a_number() -> None:
     # true AF given AF: 1; true AFL given AF: 0.5 / 2 = 0.25; observed 1.25, correct 2,
-    # always NSR: w(NSR, AF) / 2 + w(NSR, AFL) / 2 = 0.125 + 0.125. (1.25 - 0.25) / (2 - 0.25) = 4/7.
+    # always NSR: w(NSR, AF) / 2 + w(NSR, AFL) / 2 = 0.125 + 0.125.
+    # (1.25 - 0.25) / (2 - 0.25) = 4 / 7.
     assert scored(labels_of("AF", "AFL"), labels_of("AF", "AF")) == pytest.approx(4 / 7)
 
 

@@ -33,6 +33,7 @@ class Linear(nn.Module):
         self.shown: list[np.ndarray] = []
 
     def forward(self, signal: Tensor) -> Tensor:
+        """Return the logits."""
         self.shown.append(signal.numpy().copy())
         return signal.mean(dim=-1) @ self.weights.T
 

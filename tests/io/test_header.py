@@ -45,8 +45,8 @@ def test_codes_keep_their_order_and_repeated_ones_are_given_once() -> None:
     assert codes_of(header(line)) == ("251146004", "284470004", "164889003")
 
 
-@pytest.mark.parametrize("line", ["#Dx:", "#Dx: ", "#Dx: NaN", "# Dx: nan", "#Dx: Unknown", "#Dx: ,",
-                                  "#Dx: n/a", "#Rx: Unknown", "#Dx"])  # fmt: skip
+@pytest.mark.parametrize("line", ["#Dx:", "#Dx: ", "#Dx: NaN", "# Dx: nan", "#Dx: Unknown",
+                                  "#Dx: ,", "#Dx: n/a", "#Rx: Unknown", "#Dx"])  # fmt: skip
 def test_a_dx_line_that_says_nothing_means_that_nobody_annotated(line: str) -> None:
     assert codes_of(header(line)) is None
 
@@ -170,8 +170,8 @@ def test_a_header_that_makes_no_sense_is_refused_with_what_it_says(text: str, sa
         parse_header(text, "A.hea")
 
 
-_WORDS = st.sampled_from(["A", "A.mat", "16", "16+24", "1000/mV", "0", "12", "500", "5000", "\n", "#Dx:",
-                          "1", "-1", "x", "/", "9" * 5000, "1e999", "A/2", "\0"])  # fmt: skip
+_WORDS = st.sampled_from(["A", "A.mat", "16", "16+24", "1000/mV", "0", "12", "500", "5000", "\n",
+                          "#Dx:", "1", "-1", "x", "/", "9" * 5000, "1e999", "A/2", "\0"])  # fmt: skip
 
 
 @given(text=st.text(max_size=200) | st.lists(_WORDS, max_size=30).map(" ".join))

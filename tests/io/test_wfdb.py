@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from recordings import make_recording
 
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -44,8 +45,9 @@ def write_lines(folder: Path, *lines: str, counts: np.ndarray = RAMP) -> Path:
 
 
 def test_a_challenge_record_is_read_with_all_that_its_header_says(write_record: Write) -> None:
-    recording = read(write_record(comments=("#Age: 60", "#Sex: Male", "#Dx: 426783006,164889003",
-                                            "# Patient: P1", "# Not annotated: 39732003")))  # fmt: skip
+    comments = ("#Age: 60", "#Sex: Male", "#Dx: 426783006,164889003", "# Patient: P1",
+                "# Not annotated: 39732003")  # fmt: skip
+    recording = read(write_record(comments=comments))
     assert recording.leads == STANDARD_LEADS
     assert (recording.record_id, recording.fs, recording.n_samples) == ("A0001", 500.0, 5000)
     assert (recording.age, recording.sex, recording.patient) == (60.0, "male", "P1")
@@ -80,8 +82,7 @@ def test_any_format_16_record_equals_what_the_wfdb_package_reads(data: st.DataOb
     n_leads = data.draw(st.integers(1, 5))
     n_samples = data.draw(st.integers(1, 20))
     ints = st.integers(-32768, 32767)
-    counts = np.array(data.draw(st.lists(st.lists(ints, min_size=n_samples, max_size=n_samples),
-                                         min_size=n_leads, max_size=n_leads)), np.int16)  # fmt: skip
+    counts = data.draw(hnp.arrays(np.int16, (n_leads, n_samples), elements=ints))
     gain = data.draw(st.sampled_from(["1000/mV", "4880/mV", "200", "0/mV", "1000.0(0)/mV",
                                       "1716(6)/mV", "1000(-300)/mV"]))  # fmt: skip
     layout = data.draw(st.sampled_from(["16", "16x1", "16:0"]))

@@ -116,6 +116,7 @@ def test_a_cell_that_is_missing_is_trained_again_and_is_the_same(
     assert before == {o.folder: (o.folder / "DONE").stat().st_mtime_ns for o in others}
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(study_file: Path, tmp_path: Path) -> None:
     small = changed(study_file, "axes.loss=[bce]", "explain=null", "training.epochs=1")
     results = []
@@ -127,9 +128,7 @@ def test_two_processes_compute_what_one_does(study_file: Path, tmp_path: Path) -
         np.testing.assert_array_equal(one, two)
 
 
-def test_results_are_what_scikit_learn_makes_of_the_kept_predictions(
-    study: StudySettings, tiny_study: Path
-) -> None:
+def test_results_are_what_scikit_learn_makes_of_the_kept_predictions(tiny_study: Path) -> None:
     _, data, tasks = finished_study(tiny_study)
     results = collect([task.cell for task in tasks], data.classes)
     for condition in results.conditions:
@@ -188,7 +187,7 @@ def test_results_csv_has_every_fold_metric_and_class(tiny_study: Path, tmp_path:
         assert float(row["value"]) == pytest.approx(np.nanmean(own))
 
 
-def test_the_floors_are_what_guessing_scores(study: StudySettings, tiny_study: Path) -> None:
+def test_the_floors_are_what_guessing_scores(tiny_study: Path) -> None:
     _, data, tasks = finished_study(tiny_study)
     results = collect([task.cell for task in tasks], data.classes)
     condition = results.conditions[0]
@@ -203,7 +202,9 @@ def test_the_floors_are_what_guessing_scores(study: StudySettings, tiny_study: P
     assert condition.floor("prevalence", "auroc") == 0.5
 
 
-def test_diagnoses_with_too_few_recordings_are_absent_everywhere(tiny_study: Path) -> None:
+def test_diagnoses_with_too_few_recordings_are_absent_everywhere(
+    tiny_study: Path, tmp_path: Path
+) -> None:
     _, data, tasks = finished_study(tiny_study)
     codes = [code for row in data.store.first_rows for code in row.codes.split()]
     counts = {code: codes.count(code) for code in scored_codes()}
@@ -213,7 +214,7 @@ def test_diagnoses_with_too_few_recordings_are_absent_everywhere(tiny_study: Pat
     assert set(data.classes) == set(counts) - set(thin)
     results = collect([task.cell for task in tasks], data.classes)
     assert results.classes == data.classes
-    summary = json.dumps(write_results(results, tiny_study))
+    summary = json.dumps(write_results(results, tmp_path))
     assert not any(code in summary for code in thin)
 
 
@@ -379,6 +380,17 @@ def test_explanations_made_with_other_settings_are_refused(
         load_explanations(tasks[0], other.explain, tiny_study / "explanations")
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a zip"])
+def test_damaged_explanations_are_refused_by_name(
+    study: StudySettings, copy: Path, content: bytes
+) -> None:
+    assert study.explain is not None
+    _, _, tasks = finished_study(copy)
+    (copy / "explanations" / "attributions.npz").write_bytes(content)
+    with pytest.raises(StoreError, match=r"attributions\.npz is damaged"):
+        load_explanations(tasks[0], study.explain, copy / "explanations")
+
+
 def test_the_data_are_described_by_counts(tiny_study: Path) -> None:
     _, data, _ = finished_study(tiny_study)
     said = describe_data(data)
@@ -388,7 +400,7 @@ def test_the_data_are_described_by_counts(tiny_study: Path) -> None:
 
 
 def test_only_recordings_of_the_exact_duration_take_part_where_asked(
-    study_file: Path, tiny_study: Path, tmp_path: Path
+    study_file: Path, tmp_path: Path
 ) -> None:
     from leadlens.data.ingest import IngestSettings, ingest
     from leadlens.data.sources import CohortSource
@@ -404,7 +416,7 @@ def test_only_recordings_of_the_exact_duration_take_part_where_asked(
         "data.exact_duration_only=true",
         "data.min_positives=1",
     )
-    with pytest.raises(ConfigError, match="no recording of .* lasts exactly 10 s"):
+    with pytest.raises(ConfigError, match=r"no recording of .* lasts exactly 10 s"):
         prepare_data(exact, tmp_path / "study", n_workers=1)
 
 

@@ -22,7 +22,7 @@ def test_auto_is_the_gpu_where_there_is_one(
 
 
 def test_an_unknown_device_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match="'tpu'.*auto, cpu, cuda"):
+    with pytest.raises(ConfigError, match=r"'tpu'.*auto, cpu, cuda"):
         choose_device("tpu")
 
 

@@ -13,7 +13,9 @@ from leadlens.training.settings import Schedule, TrainingSettings
 def rates(schedule: Schedule, n_epochs: int, n_per_epoch: int, peak: float = 2.0) -> np.ndarray:
     chosen = TrainingSettings(schedule=schedule, learning_rate=peak, epochs=n_epochs)
     n_steps = n_epochs * n_per_epoch
-    return np.array([learning_rate(chosen, s // n_per_epoch, s, n_steps, []) for s in range(n_steps)])
+    return np.array(
+        [learning_rate(chosen, s // n_per_epoch, s, n_steps, []) for s in range(n_steps)]
+    )
 
 
 def plateau_rates(losses: list[float], patience: int, cooldown: int) -> list[float]:
@@ -44,7 +46,9 @@ def test_one_cycle_stays_above_zero_and_never_above_its_peak(
     assert (values <= 2.0).all()
 
 
-def test_one_cycle_rises_from_a_25th_to_the_peak_at_30_percent_and_falls_to_almost_nothing() -> None:
+def test_one_cycle_rises_from_a_25th_to_the_peak_at_30_percent_and_falls_to_almost_nothing() -> (
+    None
+):
     values = rates("one_cycle", 10, 100)
     top = int(values.argmax())
     assert values[0] == pytest.approx(2.0 / 25)
@@ -116,9 +120,7 @@ def keras_rates(losses: list[float], patience: int, cooldown: int) -> list[float
     return said
 
 
-@given(
-    st.lists(st.integers(0, 6), min_size=1, max_size=25), st.integers(0, 4), st.integers(0, 4)
-)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=25), st.integers(0, 4), st.integers(0, 4))
 @settings(max_examples=200, deadline=None)
 def test_the_plateau_schedule_counts_as_keras_does(
     losses: list[int], patience: int, cooldown: int

@@ -38,12 +38,15 @@ class ListSource:
         return len(self.recordings)
 
     def name(self, position: int) -> str:
+        """Return the record id."""
         return self.recordings[position].record_id
 
     def load(self, position: int) -> Recording:
+        """Return the recording."""
         return self.recordings[position]
 
     def describe(self) -> dict[str, object]:
+        """Return the kind."""
         return {"kind": "list"}
 
 
@@ -219,7 +222,7 @@ def test_a_store_of_another_duration_is_refused(
     bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
 ) -> None:
     store = store_of(simulated(3), duration=5.0)
-    with pytest.raises(StoreError, match="windows of 5 s.*--duration 10"):
+    with pytest.raises(StoreError, match=r"windows of 5 s.*--duration 10"):
         evaluate_bundle(bundle, store, tmp_path)
 
 
@@ -227,7 +230,7 @@ def test_a_store_that_is_not_annotated_at_all_is_refused(
     bundle: Bundle, store_of: Callable[..., Store], tmp_path: Path
 ) -> None:
     store = store_of([replace(r, codes=None) for r in simulated(3)])
-    with pytest.raises(StoreError, match="no recording .* is annotated"):
+    with pytest.raises(StoreError, match=r"no recording .* is annotated"):
         evaluate_bundle(bundle, store, tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_a_change_replaces_one_setting_and_leaves_the_others() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match="'huge'.*small, inception_time, paper"):
+    with pytest.raises(ConfigError, match=r"'huge'.*small, inception_time, paper"):
         preset("huge")
 
 

@@ -24,6 +24,11 @@ CHALLENGE_SOURCES: Final = (
 )
 """The folder names of the eight sources in the PhysioNet/CinC Challenge 2021 archive."""
 
+_CHALLENGE_CITATION: Final = (
+    "PhysioNet/CinC Challenge 2021: Reyna et al., Computing in Cardiology 2021, CC BY 4.0"
+)
+_PTBXL_CITATION: Final = "PTB-XL: Wagner et al., Scientific Data 7:154, 2020, CC BY 4.0"
+
 _FIVE_DIGITS: Final = re.compile(r"(?<!\d)(\d{5})(?!\d)")
 
 
@@ -152,13 +157,27 @@ def source_of(path: str) -> str:
     return folders[0] if folders else "unknown"
 
 
+def citations(sources: set[str]) -> tuple[str, ...]:
+    """Return what to cite where figures made from these sources are shown; unknown ones nothing."""
+    cited = []
+    if sources & set(CHALLENGE_SOURCES):
+        cited.append(_CHALLENGE_CITATION)
+    if any(_is_ptbxl(source) for source in sources):
+        cited.append(_PTBXL_CITATION)
+    return tuple(cited)
+
+
+def _is_ptbxl(source: str) -> bool:
+    return source.lower().replace("-", "").replace("_", "").startswith("ptbxl")
+
+
 def ptbxl_ecg_id(recording: Recording) -> int | None:
     """Return the PTB-XL ecg_id of a recording from any copy of PTB-XL, else None.
 
     The number is in the record's name in the Challenge's copy (HR00001), in PTB-XL's own
     (00001_lr, 00001_hr) and in derived sets, so copies of one ECG share it.
     """
-    if not recording.source.lower().replace("-", "").replace("_", "").startswith("ptbxl"):
+    if not _is_ptbxl(recording.source):
         return None
     digits = _FIVE_DIGITS.search(recording.record_id)
     return int(digits[1]) if digits else None

@@ -66,7 +66,7 @@ def explained_ecg(
         ("segments", f"{settings.n_segments} of equal length"),
         ("replacement", f"{settings.replacement} line"),
         ("design", f"{settings.design}, {attribution.n_forwards} forward passes"),
-        ("limb-lead equations kept", "yes" if attribution.players.is_identifiable else "no"),
+        ("limb-lead equations", _equations(recording, attribution)),
     )
     return ExplainedEcg(
         title=title,
@@ -102,6 +102,13 @@ def sentence(attribution: Attribution, column: int) -> str:
         i = clear_against[0]
         said += f"; most against it: {groups[i]} ({totals[i]:+.2f})"
     return said + "."
+
+
+def _equations(recording: Recording, attribution: Attribution) -> str:
+    """Return whether the masked ECGs obey Einthoven and Goldberger."""
+    if recording.units == "relative":
+        return "do not hold in relative units"
+    return "kept" if attribution.players.is_identifiable else "broken by these masks"
 
 
 def _decision(probability: float, threshold: float) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from leadlens.bundle import NOT_A_DEVICE, load_bundle
-from leadlens.ecg.diagnoses import diagnoses, diagnosis
+from leadlens.data.sources import citations
+from leadlens.ecg.diagnoses import GROUPS, diagnoses, diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
@@ -60,6 +61,7 @@ def write_report(folder: Path) -> Path:
         "explain_settings": study.explain,
         "n_explained": 0 if explanations is None else len(explanations.keys),
         "data": describe_data(data),
+        "citations": citations({row.source for row in data.store.first_rows}),
         "facts": _facts(study, data, results, tasks, folder),
         "settings_json": read_json(folder / SETTINGS),
     }
@@ -142,7 +144,7 @@ def _class_figure(condition: ConditionResult, data: StudyData) -> str:
         ),
         0.5,
         "AUROC",
-        name="classes",
+        name="by-class",
     )
 
 
@@ -151,17 +153,15 @@ def _map_figure(explanations: Explanations | None) -> str | None:
     if explanations is None:
         return None
     summary = explanations.map
-    names = tuple(diagnosis(code).abbreviation for code in summary.classes)
-    withheld = {
-        diagnosis(code).abbreviation: reason for code, reason in explanations.withheld.items()
-    }
+    items = [diagnosis(code) for code in summary.classes]
+    order = sorted(range(len(items)), key=lambda i: (GROUPS.index(items[i].group), i))
     return lead_map(
-        summary.values,
-        summary.half_width,
-        names,
+        summary.values[order],
+        summary.half_width[order],
+        tuple(items[i].abbreviation for i in order),
         summary.groups,
-        summary.n_recordings,
-        withheld,
+        tuple(summary.n_recordings[i] for i in order),
+        {diagnosis(code).abbreviation: why for code, why in explanations.withheld.items()},
         name="map",
     )
 

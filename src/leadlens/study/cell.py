@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -169,7 +170,7 @@ def load_predictions(cell: Cell) -> Predictions:
     """
     path = cell.folder / PREDICTIONS
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return Predictions(
                 keys=tuple(file["keys"].tolist()),
                 labels=file["labels"],
@@ -177,5 +178,5 @@ def load_predictions(cell: Cell) -> Predictions:
                 probabilities=file["probabilities"],
                 prevalence=file["prevalence"],
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise StoreError(f"{path} is damaged ({error}): delete {cell.folder}") from error

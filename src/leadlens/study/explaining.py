@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -94,9 +95,9 @@ def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Pa
     bundle = load_bundle(task.cell.folder / BUNDLE)
     store = open_store(task.store)
     try:
-        with np.load(folder / ATTRIBUTIONS, allow_pickle=False) as file:
+        with (folder / ATTRIBUTIONS).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             kept = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise StoreError(f"{folder / ATTRIBUTIONS} is damaged ({error}): delete it") from error
     index = kept["index"]
     row_of = {row.key: row for row in store.first_rows}

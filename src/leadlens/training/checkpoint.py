@@ -46,9 +46,8 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata()
-        if metadata["identity"] != identity:
-            raise ValueError("it was made with other settings or recordings")
         history: list[dict[str, float]] = json.loads(metadata["history"])
+        is_same = metadata["identity"] == identity
         model.load_state_dict(_below(tensors, "model"))
         optimizer.load_state_dict(
             {
@@ -58,8 +57,12 @@ def load_checkpoint(
         )
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"{path} is damaged or of another training ({error}): delete it to train afresh"
+            f"{path} is damaged or of another network ({error}): delete it to train afresh"
         ) from error
+    if not is_same:
+        raise TrainingError(
+            f"{path} was made with other settings or recordings: delete it to train afresh"
+        )
     return history
 
 

@@ -57,7 +57,7 @@ def fit(
     identity = _identity(data, settings)
     if checkpoint is not None and checkpoint.exists():
         history = load_checkpoint(checkpoint, model, optimizer, identity)
-    n_per_epoch = sum(1 for _ in _batch_starts(data.n_recordings, settings.batch_size))
+    n_per_epoch = len(_batch_starts(data.n_recordings, settings.batch_size))
     for epoch in range(len(history), settings.epochs):
         started = time.perf_counter()
         monitored = [record["monitored_loss"] for record in history if "monitored_loss" in record]
@@ -146,7 +146,8 @@ def _batch_starts(n_recordings: int, batch_size: int) -> list[int]:
 def _identity(data: Dataset, settings: TrainingSettings) -> str:
     """Return a hash of what a training depends on."""
     shards = [shard.sha256 for shard in data.store.manifest.shards]
-    return hash_text(json.dumps([settings.model_dump(mode="json"), data.keys, data.classes, shards]))
+    parts = [settings.model_dump(mode="json"), data.keys, data.classes, shards]
+    return hash_text(json.dumps(parts))
 
 
 def _check(data: Dataset, settings: TrainingSettings, monitor: Dataset | None) -> None:

@@ -47,16 +47,16 @@ def train_single(
     settings = preset(preset_name, changes)
     if settings.schedule == "published_plateau":
         raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
-    out.mkdir(parents=True, exist_ok=True)
+    place = choose_device(device)
     source = open_store(store_path)
+    classes = _classes(source, min_positives)
     rate = fs or source.fs
     store = source if rate == source.fs else derive_store(source, rate, out / f"store-{rate:g}hz")
-    classes = _classes(store, min_positives)
     train, test = _split(store, classes, settings, hold_out)
     network, history = fit(
         train,
         settings,
-        choose_device(device),
+        place,
         out / "checkpoint.safetensors",
         on_epoch=lambda record: (
             on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None

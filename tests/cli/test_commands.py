@@ -1,0 +1,394 @@
+"""The commands, run in this process as the entry point runs them."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from leadlens.bundle import load_bundle
+from leadlens.cli import main
+from leadlens.io import read
+
+TINY = [
+    "--set",
+    "model={name: inception_time, depth: 1, n_filters: 2, kernels: [5]}",
+    "--set",
+    "epochs=1",
+]
+COMMANDS: list[list[str]] = [
+    ["demo"],
+    ["ingest"],
+    ["simulate"],
+    ["study"],
+    ["study", "plan"],
+    ["study", "run"],
+    ["train"],
+    ["evaluate"],
+    ["explain"],
+    ["predict"],
+    ["report"],
+]
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object that was printed."""
+        assert len(self.stdout.strip().splitlines()) == 1
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def leadlens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Return a function that runs the command line, in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["leadlens", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(stopped.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def assert_refused(outcome: Outcome, said: str) -> None:
+    assert outcome.code == 2
+    assert "error:" in outcome.stderr.lower()
+    assert said in outcome.stderr
+    assert "Traceback" not in outcome.stderr + outcome.stdout
+    assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(leadlens: Callable[..., Outcome], command: list[str]) -> None:
+    outcome = leadlens(*command, "--help")
+    assert outcome.code == 0
+    assert "Usage: leadlens " + " ".join(command) in outcome.stdout
+
+
+def test_the_help_of_all_fits_a_screen_and_names_every_command(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    lines = leadlens("--help").stdout.splitlines()
+    assert len(lines) <= 24
+    for command in COMMANDS:
+        assert any(line.split()[:1] == command[:1] for line in lines)
+
+
+def test_without_a_command_the_help_is_shown(leadlens: Callable[..., Outcome]) -> None:
+    outcome = leadlens()
+    assert "Commands:" in outcome.stdout + outcome.stderr
+
+
+def test_the_version_is_printed(leadlens: Callable[..., Outcome]) -> None:
+    import leadlens as package
+
+    assert leadlens("--version") == Outcome(0, f"leadlens {package.__version__}\n", "")
+
+
+def test_a_folder_that_is_not_there_is_refused(leadlens: Callable[..., Outcome]) -> None:
+    for words in (
+        ["ingest", "nowhere", "--out", "store"],
+        ["train", "nowhere", "--out", "model"],
+        ["predict", "nowhere", "file.hea"],
+        ["evaluate", "nowhere", "nowhere"],
+        ["explain", "nowhere", "file.hea"],
+        ["report", "nowhere"],
+        ["study", "plan", "nowhere"],
+        ["study", "run", "nowhere"],
+    ):
+        assert_refused(leadlens(*words), "nowhere")
+
+
+def test_a_refused_training_leaves_no_folder_behind(leadlens: Callable[..., Outcome]) -> None:
+    leadlens("train", "nowhere", "--out", "model")
+    assert list(Path().iterdir()) == []
+
+
+def test_yaml_that_is_none_is_refused(leadlens: Callable[..., Outcome]) -> None:
+    Path("bad.yaml").write_text("a: [")
+    assert_refused(leadlens("study", "run", "bad.yaml"), "bad.yaml is not YAML")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preset", "huge"], "'huge': allowed values are small, inception_time, paper"),
+        (["--set", "epochs"], "write it as key=value"),
+        (["--set", "loss=focal"], "'focal'"),
+        (["--set", "epochs=0"], "epochs"),
+        (["--set", "colour=red"], "colour"),
+        (["--set", "schedule=published_plateau"], "published_plateau"),
+        (["--min-positives", "1000"], "no diagnosis has 1000 recordings"),
+        (["--fs", "100"], "100 Hz is above the 50 Hz"),
+        (["--device", "tpu"], "'tpu'"),
+    ],
+)
+def test_training_that_is_not_allowed_is_refused(
+    leadlens: Callable[..., Outcome], tiny_study: Path, words: list[str], said: str
+) -> None:
+    outcome = leadlens(
+        "train", tiny_study / "store", "--out", "model", "--min-positives", "8", *TINY, *words
+    )
+    assert_refused(outcome, said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "axes.loss=[focal]"], "'focal'"),
+        (["--set", "preset=huge"], "'huge'"),
+        (["--set", "axes.fs=[75]"], "none of its cells"),
+        (["--set", "folds.k=x"], "folds.k"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_study_that_is_not_allowed_is_refused(
+    leadlens: Callable[..., Outcome], study_file: Path, command: str, words: list[str], said: str
+) -> None:
+    assert_refused(leadlens("study", command, study_file, *words), said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["simulate", "--out", "s", "--n", "three"],
+        ["nonsense"],
+        ["predict", "--wrong", "x"],
+    ],
+)
+def test_words_that_the_command_line_does_not_know_end_with_2(
+    leadlens: Callable[..., Outcome], words: list[str]
+) -> None:
+    assert_refused(leadlens(*words), "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--fs", "5"], "fs"), (["--n", "0"], "n_recordings"), (["--cohort", "odd"], "'odd'")],
+)
+def test_a_simulation_that_is_not_allowed_is_refused(
+    leadlens: Callable[..., Outcome], words: list[str], said: str
+) -> None:
+    assert_refused(leadlens("simulate", "--out", "s", *words), said)
+
+
+def test_simulating_makes_a_store_and_says_so_in_json(leadlens: Callable[..., Outcome]) -> None:
+    words = ("simulate", "--out", "s", "--n", "3", "--fs", "50", "--workers", "1", "--json")
+    assert leadlens(*words).json == {
+        "store": "s",
+        "recordings": 3,
+        "windows": 3,
+        "refused": 0,
+        "fs": 50.0,
+        "windows_clipped": 0,
+    }
+
+
+def test_ingest_lists_what_it_refused_and_why(
+    leadlens: Callable[..., Outcome], write_record: Callable[..., Path]
+) -> None:
+    folder = write_record("A0001").parent
+    write_record("A0002")
+    (folder / "A0003.hea").write_text("nonsense\n")
+    words = ("ingest", folder, "--out", "store", "--fs", "100", "--workers", "1")
+    outcome = leadlens(*words)
+    assert outcome.code == 0
+    assert "2 recordings in 2 windows of 10 s at 100 Hz, 1 refused" in outcome.stdout
+    assert "refused.csv" in outcome.stderr
+    assert "A0003" in Path("store/refused.csv").read_text()
+    assert leadlens(*words, "--json").json["refused"] == 1
+
+
+def test_ingesting_a_folder_without_any_record_is_refused(
+    leadlens: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert_refused(leadlens("ingest", tmp_path / "empty", "--out", "s"), "no WFDB header")
+
+
+def test_training_prints_scores_and_saves_a_model(
+    leadlens: Callable[..., Outcome], tiny_study: Path
+) -> None:
+    words = ("train", tiny_study / "store", "--out", "model", "--min-positives", "8", *TINY)
+    outcome = leadlens(*words)
+    assert outcome.code == 0
+    assert "macro" in outcome.stdout
+    assert "model: model" in outcome.stdout
+    said = leadlens(*words, "--json").json
+    assert said["model"] == "model"
+    names = {item["code"] for item in said["held_out"]["classes"]}
+    assert names == set(load_bundle("model").config.classes)
+
+
+def test_a_model_is_evaluated_on_another_simulated_store(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path
+) -> None:
+    leadlens("simulate", "--out", "other", "--n", "30", "--seed", "99", "--fs", "100")
+    assert "macro" in leadlens("evaluate", tiny_bundle, "other").stdout
+    said = leadlens("evaluate", tiny_bundle, "other", "--json").json
+    assert said["recordings"] == 30
+    assert 0 <= said["macro"]["auroc"] <= 1
+    assert {path.name for path in Path().iterdir()} == {"other"}
+
+
+def test_a_file_gets_the_probabilities_of_the_bundle(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    header = write_record()
+    said = leadlens("predict", tiny_bundle, header, "--json").json
+    expected = load_bundle(tiny_bundle).predict(read(header))
+    (prediction,) = said["predictions"]
+    assert list(prediction["probabilities"]) == list(expected.classes)
+    np.testing.assert_allclose(
+        list(prediction["probabilities"].values()), expected.probabilities, atol=1e-6
+    )
+    assert "not a medical device" in said["note"]
+    assert said["trained_on"]["sources"] == "simulated"
+    assert said["failures"] == []
+
+
+def test_a_table_of_the_likeliest_diagnoses_is_printed_for_people(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    outcome = leadlens("predict", tiny_bundle, write_record(), "--top", "2")
+    assert outcome.code == 0
+    assert outcome.stdout.count("(") == 2
+    assert "not a medical device" in outcome.stderr
+
+
+def test_a_bad_file_is_named_and_ends_with_2_but_the_good_one_is_printed(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    good = write_record("A0001")
+    bad = good.with_name("A0002.hea")
+    bad.write_text("nonsense\n")
+    outcome = leadlens("predict", tiny_bundle, bad, good)
+    assert outcome.code == 2
+    assert "A0002" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert "A0001" in outcome.stdout
+    said = leadlens("predict", tiny_bundle, bad, good, "--json")
+    assert said.code == 2
+    assert [item["record_id"] for item in said.json["predictions"]] == ["A0001"]
+    assert [item["file"] for item in said.json["failures"]] == [str(bad)]
+
+
+def test_a_folder_of_files_is_predicted_file_by_file(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    folder = write_record("A0001").parent
+    write_record("A0002", folder=folder / "below")
+    said = leadlens("predict", tiny_bundle, folder, "--json").json
+    assert sorted(p["record_id"] for p in said["predictions"]) == ["A0001", "A0002"]
+
+
+def test_a_recording_that_lacks_a_lead_is_named(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    leads = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5")
+    outcome = leadlens("predict", tiny_bundle, write_record(leads=leads))
+    assert outcome.code == 2
+    assert "lacks V6" in outcome.stderr
+
+
+def test_explaining_writes_the_page_and_says_where(
+    leadlens: Callable[..., Outcome], tiny_bundle: Path, write_record: Callable[..., Path]
+) -> None:
+    words = ("explain", tiny_bundle, write_record(), "--set", "n_segments=2")
+    outcome = leadlens(*words)
+    assert outcome.code == 0
+    assert "page: A0001-explained.html" in outcome.stdout
+    assert "<svg" in Path("A0001-explained.html").read_text()
+    said = leadlens(*words, "--diagnosis", "NSR", "--out", "other.html", "--json").json
+    assert [item["abbreviation"] for item in said["diagnoses"]] == ["NSR"]
+    assert Path("other.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--diagnosis", "flu"], "'flu'"),
+        (["--window", "1"], "there is no window 1"),
+        (["--set", "n_segments=0"], "n_segments"),
+        (["--set", "lead_groups=all"], "lead_groups"),
+    ],
+)
+def test_an_explanation_that_is_not_possible_is_refused(
+    leadlens: Callable[..., Outcome],
+    tiny_bundle: Path,
+    write_record: Callable[..., Path],
+    words: list[str],
+    said: str,
+) -> None:
+    assert_refused(leadlens("explain", tiny_bundle, write_record(), *words), said)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_plan_lists_cells_and_which_are_done(
+    leadlens: Callable[..., Outcome], study_file: Path, tiny_study: Path
+) -> None:
+    done = leadlens("study", "plan", study_file, "--out", tiny_study, "--json").json
+    assert [cell["done"] for cell in done["cells"]] == [True] * 4
+    fresh = leadlens("study", "plan", study_file, "--json").json
+    assert [cell["done"] for cell in fresh["cells"]] == [False] * 4
+    assert "tiny: 4 cells, 4 done" in leadlens("study", "plan", study_file, "--out", tiny_study)[1]
+    assert list(Path().iterdir()) == []
+
+
+def test_a_study_is_run_reported_and_printed(
+    leadlens: Callable[..., Outcome], study_file: Path, tiny_study: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_study, tmp_path / "copy"))
+    words = ("study", "run", study_file, "--out", folder, "--workers", "1", "--device", "cpu")
+    outcome = leadlens(*words)
+    assert outcome.code == 0
+    assert "what guessing scores" in outcome.stdout
+    for loss in ("bce", "double_soft_f1"):
+        assert loss in outcome.stdout
+    assert f"report: {folder / 'report.html'}" in outcome.stdout
+    said = leadlens(*words, "--json").json
+    assert (said["n_cells"], said["n_done"]) == (4, 4)
+    assert f"leadlens study run {study_file}" in (folder / "report.html").read_text()
+    (folder / "report.html").unlink()
+    assert str(folder / "report.html") in leadlens("report", folder).stdout
+    assert (folder / "report.html").exists()
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
+    leadlens: Callable[..., Outcome], study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object, **_kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadlens.study.run.run_study", interrupted)
+    outcome = leadlens("study", "run", study_file)
+    assert outcome.code == 130
+    assert "run the same command again" in outcome.stderr
+
+
+def test_a_missing_extra_is_named_with_the_way_to_install_it(
+    leadlens: Callable[..., Outcome], tiny_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from leadlens.report import html
+
+    html._environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert_refused(leadlens("report", tiny_study), "pip install 'leadlens[report]'")

@@ -100,6 +100,22 @@ def test_unknown_labels_count_neither_as_true_nor_as_given() -> None:
     assert scored(truth, given_, mask) == pytest.approx(1)
 
 
+def test_a_label_that_is_unknown_is_not_true() -> None:
+    truth, given_ = labels_of("AF LAD", "SB"), labels_of("AF", "SB")
+    mask = np.ones_like(truth)
+    mask[0, CODES.index(diagnosis("LAD").code)] = False
+    assert scored(truth, given_) < 1
+    assert scored(truth, given_, mask) == pytest.approx(1)
+
+
+def test_the_rows_of_the_reward_matrix_are_what_was_given() -> None:
+    # AF given where NSR is true earns 0.5 / 2, NSR given where AF is true nothing:
+    # observed 0.25, correct 2, always NSR 1 + 0: (0.25 - 1) / (2 - 1).
+    weights = np.array([[1.0, 0.5], [0.0, 1.0]])
+    truth = np.array([[False, True], [True, False]])
+    assert score_merged(truth, ~truth, weights, ("AF", "NSR")) == pytest.approx(-0.75)
+
+
 def test_a_recording_of_sinus_rhythm_alone_leaves_nothing_to_gain() -> None:
     assert scored(labels_of("NSR"), labels_of("NSR")) == 0.0
 

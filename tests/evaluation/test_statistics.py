@@ -104,8 +104,18 @@ def test_a_higher_level_and_fewer_recordings_widen_the_interval(value: float, n:
     assert fewer[1] - fewer[0] > high - low
 
 
-@given(value=st.floats(0.05, 0.95), p=st.integers(2, 100), n=st.integers(2, 100))
-def test_each_end_is_z_of_its_own_standard_errors_away(value: float, p: int, n: int) -> None:
-    for end in mean_auroc_interval([value], [p], [n]):
-        error = np.sqrt(auroc_variance(end, p, n))
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_an_interval_narrower_than_can_be_solved_is_a_point(value: float) -> None:
+    low, high = mean_auroc_interval([value], [10**9], [10**9])
+    assert low == pytest.approx(value, abs=1e-4)
+    assert high == pytest.approx(value, abs=1e-4)
+
+
+@given(value=st.floats(0.05, 0.95), p=st.integers(2, 100), n=st.integers(2, 100),
+       k=st.integers(1, 10))  # fmt: skip
+def test_each_end_is_z_of_its_own_standard_errors_of_a_mean_away(
+    value: float, p: int, n: int, k: int
+) -> None:
+    for end in mean_auroc_interval([value] * k, [p] * k, [n] * k):
+        error = np.sqrt(auroc_variance(end, p, n) / k)
         assert abs(value - end) == pytest.approx(stats.norm.ppf(0.975) * error, abs=1e-6)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadlens.errors import ConfigError
 from leadlens.explain.designs import N_DESIGNS, make_design
 from leadlens.explain.settings import ExplainSettings
 
@@ -28,14 +29,24 @@ def test_the_second_half_of_the_hadamard_design_is_the_complement_of_the_first(
     masks = make_design(n_players, HADAMARD, number)
     half = len(masks) // 2
     np.testing.assert_array_equal(masks[half:], ~masks[:half])
+    assert (masks[:half].sum(axis=0) == half // 2).all()
 
 
-@pytest.mark.parametrize("n_players", [1, 7, 8, 63, 64, 70, 127])
-def test_the_hadamard_design_has_twice_the_next_power_of_two_above_the_players(
+@given(n_players=st.integers(1, 400))
+@settings(max_examples=40, deadline=None)
+def test_the_hadamard_design_is_the_smallest_with_three_masks_a_coefficient(
     n_players: int,
 ) -> None:
     n_masks = len(make_design(n_players, HADAMARD))
-    assert n_masks == 2 * 2 ** int(np.floor(np.log2(n_players)) + 1)
+    assert n_masks.bit_count() == 1
+    assert n_masks >= 3 * (n_players + 1)
+    assert n_masks // 2 < 3 * (n_players + 1)
+
+
+def test_fewer_than_two_random_masks_a_coefficient_are_refused() -> None:
+    assert len(make_design(149, BERNOULLI)) == 300
+    with pytest.raises(ConfigError, match="300 masks cannot tell 150 players apart"):
+        make_design(150, BERNOULLI)
 
 
 def test_main_effects_are_free_of_two_player_interactions() -> None:

@@ -72,7 +72,7 @@ def test_words_that_are_no_label_mean_unknown_not_absent(label: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "age"),
-    [("60", 60.0), ("4", 4.0), ("0", 0.0), ("54.5", 54.5), ("89", 89.0), ("90", 90.0), ("93", 90.0),
+    [("60", 60.0), ("4", 4.0), ("0", 0.0), ("54.5", 54.5), ("89", 89.0), ("89.5", 90.0), ("90", 90.0), ("93", 90.0),
      ("300", 90.0), ("301", None), ("-1", None), ("NaN", None), ("", None), ("inf", None),
      ("Unknown", None)],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """The training loop on a small simulated cohort."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ from torch import nn
 
 from leadlens.data.batches import Dataset
 from leadlens.data.ingest import IngestSettings, ingest
-from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store
 from leadlens.ecg.leads import STANDARD_LEADS, lead_set
+from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.models.losses import LOSSES, double_soft_f1
 from leadlens.models.registry import build_model
-from leadlens.simulate import CohortSettings
+from leadlens.simulate import CohortSettings, simulate_recording
 from leadlens.training.fit import History, fit, monitored_loss, predict
 from leadlens.training.settings import TrainingSettings
 
@@ -264,20 +265,44 @@ def test_one_cycle_ends_at_its_lowest_rate_whatever_the_last_batch(
     assert history[-1]["learning_rate"] == pytest.approx(3e-3 * 1e-4)
 
 
+@dataclass(frozen=True)
+class MixedSource:
+    """Simulated recordings of 10, 35 and 20 s."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def name(self, position: int) -> str:
+        """Return a name."""
+        return f"recording {position}"
+
+    def load(self, position: int) -> Recording:
+        """Return a recording."""
+        duration = (10, 35, 20)[position]
+        return simulate_recording(
+            CohortSettings(n_recordings=3, fs=50, duration=duration), position
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return the kind."""
+        return {"kind": "mixed"}
+
+
 def test_a_recordings_probabilities_are_the_mean_over_its_windows(tmp_path: Path) -> None:
-    cohort = CohortSettings(n_recordings=3, fs=50, duration=35)
-    store = ingest(CohortSource(cohort), tmp_path / "long", IngestSettings(fs=50))
-    data = Dataset(store, np.array([2, 0]), STANDARD_LEADS, "millivolt", CLASSES)
+    store = ingest(MixedSource(), tmp_path / "mixed", IngestSettings(fs=50))
+    chosen = np.array([2, 0, 1])
+    data = Dataset(store, chosen, STANDARD_LEADS, "millivolt", CLASSES)
     model = build_model(tiny().model, 12, 4).eval()
     # A batch ends in the middle of a recording.
     said = predict(model, data, CPU, batch_size=3)
-    for row, recording in enumerate([2, 0]):
+    for row, recording in enumerate(chosen):
         windows = store.windows_of[recording]
-        assert len(windows) == 4
+        assert len(windows) == (1, 4, 2)[recording]
         with torch.inference_mode():
             logits = model(torch.from_numpy(store.signal(windows))).double().numpy()
         expected = (1 / (1 + np.exp(-logits))).mean(axis=0)
         np.testing.assert_allclose(said[row], expected, rtol=1e-5)
+    assert said.std(axis=0).min() > 1e-4
 
 
 def test_prediction_does_not_depend_on_the_batch_size(small_store: Store) -> None:

@@ -102,23 +102,41 @@ def test_recordings_of_one_patient_are_all_trained_on_or_all_held_out(
     assert len(seen["test"]) == pytest.approx(45 * 0.2, abs=3)
 
 
-def test_what_was_held_out_scores_as_scikit_learn_says(small_store: Store, tmp_path: Path) -> None:
+def test_what_was_held_out_scores_as_scikit_learn_says(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out = np.array([], int)
+    whole_scores = single.scores_of
+
+    def spy(network: Any, data: Any, *args: Any) -> Any:
+        nonlocal held_out
+        held_out = data.recordings
+        return whole_scores(network, data, *args)
+
+    monkeypatch.setattr(single, "scores_of", spy)
     result = train(small_store, tmp_path / "model", hold_out=0.5)
     bundle = load_bundle(tmp_path / "model")
     scored = {item["code"]: item for item in result["classes"]}
     # The same recordings again, through the saved model.
     classes = bundle.config.classes
     labels, _ = small_store.labels(classes)
-    folds = single.assign_folds(labels, groups_of(small_store), 2, 0)
-    held_out = np.flatnonzero(folds == 0)
-    windows = np.concatenate([small_store.windows_of[i] for i in held_out])
-    logits = bundle.logits(small_store.signal(windows))
+    logits = bundle.logits(
+        small_store.signal(np.concatenate([small_store.windows_of[i] for i in held_out]))
+    )
     assert result["recordings"] == len(held_out)
     for column, code in enumerate(classes):
         expected = roc_auc_score(labels[held_out, column], logits[:, column])
         assert scored[code]["auroc"] == pytest.approx(expected, abs=1e-6)
     mean = np.mean([item["auroc"] for item in result["classes"]])
     assert result["macro"]["auroc"] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("hold_out", [0.1, 0.3, 0.4])
+def test_the_share_held_out_is_the_share_asked_for(
+    small_store: Store, tmp_path: Path, hold_out: float
+) -> None:
+    result = train(small_store, tmp_path / "model", hold_out=hold_out)
+    assert result["recordings"] == pytest.approx(hold_out * 96, abs=3)
 
 
 def test_only_diagnoses_with_enough_recordings_are_trained(
@@ -172,6 +190,9 @@ def test_training_leaves_its_history_and_no_checkpoint(small_store: Store, tmp_p
 def test_a_model_may_be_trained_below_the_stores_rate(small_store: Store, tmp_path: Path) -> None:
     train(small_store, tmp_path / "model", fs=25.0)
     assert load_bundle(tmp_path / "model").config.fs == 25.0
+    # The store at that rate was needed for the training alone.
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert not list((tmp_path / "model").rglob("*.npy"))
 
 
 def test_the_leaking_schedule_is_refused_outside_a_study(

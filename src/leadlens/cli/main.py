@@ -21,6 +21,12 @@ class Commands(TyperGroup):
         except LeadlensError as error:
             say(f"error: {error}")
             raise typer.Exit(2) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            say(f"error: {place}{error.strerror or error}")
+            raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             say("stopped; what is finished is kept: run the same command again to go on")
             raise typer.Exit(130) from error

@@ -1,5 +1,6 @@
 """Commands around a study: plan, run, report, and the demo."""
 
+import shlex
 import threading
 from importlib import resources
 from pathlib import Path
@@ -65,7 +66,10 @@ def run(
 ) -> None:
     """Compute all cells that are not done, explain, and write the report."""
     study = read_study(file, tuple(changes or ()))
-    command = f"leadlens study run {file}" + "".join(f" --set {c}" for c in changes or ())
+    words = ["leadlens", "study", "run", str(file)]
+    for change in changes or ():
+        words += ["--set", change]
+    command = shlex.join(words)
     _run(study, _folder(study, out_folder), workers, device, command, as_json)
 
 
@@ -84,11 +88,15 @@ def demo(
 
 def report(
     folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/demo.")],
+    store: Annotated[
+        Path | None, typer.Option("--store", help="The study's store, if it was moved.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the HTML report of a study from what its cells kept."""
     from leadlens.report.study_report import write_report
 
-    out.print(str(write_report(folder)), markup=False, highlight=False, soft_wrap=True)
+    _print_results(folder, write_report(folder, store), as_json)
 
 
 def _run(
@@ -100,10 +108,16 @@ def _run(
     as_json: bool,
 ) -> None:
     """Run a study with progress, then print its table and the report's path."""
+    from leadlens.errors import require_extra
     from leadlens.report.study_report import write_report
     from leadlens.study.run import run_study
+    from leadlens.training.devices import choose_device
 
-    n_workers = workers or available_cores()
+    for module in ("jinja2", "matplotlib"):
+        require_extra(module, "report", "the study's report")
+
+    # A GPU is one: several processes on it would only wait for each other.
+    n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
         run_study(study, folder, n_workers, device, command, move, training.begin)
     path = write_report(folder)

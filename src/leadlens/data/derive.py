@@ -40,6 +40,7 @@ def derive_store(
         "kind": "derived",
         "fs": store.fs,
         "method": method,
+        "index": store.manifest.index_sha256,
         "shards": [shard.sha256 for shard in store.manifest.shards],
     }
     if (path / MANIFEST).exists():

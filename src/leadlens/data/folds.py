@@ -136,8 +136,11 @@ def load_folds(path: Path, store: Store) -> FoldFile:
         raise StoreError(f"{path} is not a fold file: {error}") from error
     if folds.sha256 != _hash(folds.assignment):
         raise StoreError(f"{path} was changed: its assignment does not have the hash it names")
-    if set(folds.assignment) != set(store.keys):
-        raise StoreError(f"{path} was made for other recordings than those of {store.path}")
+    if folds.index_sha256 != store.manifest.index_sha256:
+        raise StoreError(
+            f"{path} was made for another store than {store.path}, or its labels have changed: "
+            "choose another --out"
+        )
     return folds
 
 

@@ -1,5 +1,6 @@
 """Where recordings come from: a folder tree of files, or the simulator."""
 
+import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -8,7 +9,6 @@ from typing import Final, Protocol, runtime_checkable
 
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
-from leadlens.files import hash_text
 from leadlens.io import read
 from leadlens.simulate import CohortSettings, simulate_recording
 
@@ -115,13 +115,16 @@ class FolderSource:
         return replace(recording, record_id=header.record_id)
 
     def describe(self) -> dict[str, object]:
-        """Return the kind, the roots' names, and a hash of all headers' paths."""
-        names = [self.name(position) for position in range(len(self))]
+        """Return the kind, the roots' names, and a hash of all headers: paths and contents."""
+        digest = hashlib.sha256()
+        for position, header in enumerate(self.headers):
+            digest.update(self.name(position).encode())
+            digest.update((self.roots[header.root] / header.path).read_bytes())
         return {
             "kind": "folders",
             "roots": [root.resolve().name for root in self.roots],
             "n_headers": len(self),
-            "sha256": hash_text("\n".join(names)),
+            "sha256": digest.hexdigest(),
         }
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leadlens.data.index import IndexRow, read_rows
 from leadlens.ecg.diagnoses import encode_labels
+from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import StoreError
 from leadlens.files import hash_file, read_json
 
@@ -45,7 +46,7 @@ class Manifest(BaseModel):
     fs: float
     duration: float
     leads: tuple[str, ...]
-    resampling: str
+    resampling: ResampleMethod
     n_recordings: int
     n_windows: int
     n_refused: int

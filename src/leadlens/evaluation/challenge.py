@@ -30,9 +30,10 @@ def challenge_score(
     """
     truth, names = merge_equivalent(labels & label_mask, classes)
     given, _ = merge_equivalent(decisions & label_mask, classes)
+    known, _ = merge_equivalent(label_mask, classes)
     all_names, all_weights = reward_weights()
     chosen = [all_names.index(name) for name in names]
-    return score_merged(truth, given, all_weights[np.ix_(chosen, chosen)], names)
+    return score_merged(truth, given, all_weights[np.ix_(chosen, chosen)], names, known)
 
 
 def score_merged(
@@ -40,12 +41,19 @@ def score_merged(
     given: Bool[np.ndarray, "n merged"],
     weights: Float64[np.ndarray, "merged merged"],
     names: tuple[str, ...],
+    known: Bool[np.ndarray, "n merged"] | None = None,
 ) -> float:
-    """Return the normalised score of merged classes under a reward matrix (given x true)."""
+    """Return the normalised score of merged classes under a reward matrix (given x true).
+
+    NaN where sinus rhythm, the answer that the score is measured from, is known in no recording.
+    """
     if SINUS_RHYTHM not in names:
         return float("nan")
+    sinus = names.index(SINUS_RHYTHM)
     inactive = np.zeros_like(truth)
-    inactive[:, names.index(SINUS_RHYTHM)] = True
+    inactive[:, sinus] = True if known is None else known[:, sinus]
+    if not inactive.any():
+        return float("nan")
     observed, correct, nothing = (
         float((weights * _confusion(truth, decided)).sum()) for decided in (given, truth, inactive)
     )

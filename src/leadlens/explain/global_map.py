@@ -1,15 +1,13 @@
 """The global map: lead importance per diagnosis, over the recordings that have the diagnosis."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
 from leadlens.explain.lime import Attribution
-
-Aggregate = Literal["signed", "absolute"]
+from leadlens.explain.settings import Aggregate
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,8 @@ class Fit:
     Attributes:
         values: (class, player).
         standard_error: (class, player), from the residuals; interactions count as residual.
-        r2: (class,) weighted share of the logits' variance over masks that the surrogate gives.
+        r2: (class,) weighted share of the logits' variance over masks that the surrogate gives,
+            adjusted for the number of players (about 0 for logits that are noise).
         residual_variance: (class,).
     """
 
@@ -65,11 +66,12 @@ def fit_surrogate(surrogate: Surrogate, logits: Float[np.ndarray, "mask class"])
     weights = surrogate.weights[:, None]
     n_masks, n_columns = surrogate.design.shape
     squares = (weights * residual**2).sum(axis=0)
-    variance = squares / max(n_masks - n_columns, 1)
+    variance = squares / (n_masks - n_columns)
     centred = y - (weights * y).sum(axis=0) / weights.sum()
     total = (weights * centred**2).sum(axis=0)
     error = np.sqrt(np.outer(_spread(surrogate, surrogate.solve[1:]), variance))
-    r2 = np.where(total > 1e-12, 1.0 - squares / np.maximum(total, 1e-12), 0.0)
+    unexplained = variance * (n_masks - 1) / np.maximum(total, 1e-12)
+    r2 = np.where(total > 1e-12, 1.0 - unexplained, 0.0)
     return Fit(coefficients[1:].T, error.T, r2, variance)
 
 

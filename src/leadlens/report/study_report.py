@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leadlens.bundle import NOT_A_DEVICE, load_bundle
+from leadlens.bundle import NOT_A_DEVICE
 from leadlens.data.sources import citations
 from leadlens.ecg.diagnoses import GROUPS, diagnoses, diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -15,32 +15,53 @@ from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
 from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.html import render
 from leadlens.report.maps import lead_map
-from leadlens.report.tables import COLUMNS, class_rows, result_rows, warnings_of
-from leadlens.study.cell import BUNDLE, CellTask
+from leadlens.report.tables import (
+    COLUMNS,
+    class_rows,
+    n_merged_classes,
+    notes_of,
+    result_rows,
+    training_json,
+    warnings_of,
+)
+from leadlens.study.cell import CellTask
 from leadlens.study.explaining import Explanations, load_explanations
+from leadlens.study.plan import DONE, explained_cell
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect, write_results
-from leadlens.study.run import COMMAND, SETTINGS, StudyData, describe_data, finished_study
+from leadlens.study.run import (
+    COMMAND,
+    EXPLANATIONS,
+    SETTINGS,
+    StudyData,
+    describe_data,
+    finished_study,
+)
 from leadlens.study.settings import StudySettings
 
 REPORT = "report.html"
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, store: Path | None = None) -> Path:
     """Write the report of the study in `folder` from what its cells kept; return its path.
 
     Cells that are not finished are counted as missing.
 
+    Args:
+        folder: of the study.
+        store: where its store lies now, if it was moved.
+
     Raises:
         StoreError: no study there, or none of its cells is finished.
     """
-    study, data, tasks = finished_study(folder)
+    study, data, tasks = finished_study(folder, store)
     results = collect([task.cell for task in tasks], data.classes)
     if not results.conditions:
         raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
     write_results(results, folder)
     compared = published_study(study.compare) if study.compare else None
-    explanations = _explanations(study, tasks, folder)
+    explained = _explained_task(study, tasks)
+    explanations, why_not = _explanations(study, explained, folder)
     shown = _shown_condition(study, results)
     context = {
         "study": study,
@@ -50,37 +71,49 @@ def write_report(folder: Path) -> Path:
         "table": result_rows(results, compared),
         "columns": COLUMNS,
         "compared": compared,
+        "n_merged": n_merged_classes(data.classes),
+        "thresholds": sorted({task.cell.training.threshold for task in tasks}),
         "warnings": warnings_of(study, tasks),
+        "notes": notes_of(study, tasks),
         "curves": _curves(results, compared),
         "shown": shown.name,
         "classes_svg": _class_figure(shown, data),
         "class_rows": class_rows(shown, data),
         "absent": [(diagnosis(code), n) for code, n in data.absent.items()],
         "map_svg": _map_figure(explanations),
-        "explained": [] if explanations is None else _two_ecgs(study, data, explanations),
+        "why_not": why_not,
+        "explained": _two_ecgs(study, data, explained, explanations),
         "explain_settings": study.explain,
         "n_explained": 0 if explanations is None else len(explanations.keys),
         "data": describe_data(data),
         "citations": citations({row.source for row in data.store.first_rows}),
         "facts": _facts(study, data, results, tasks, folder),
         "settings_json": read_json(folder / SETTINGS),
+        "training_json": training_json(tasks),
     }
     path = folder / REPORT
     write_text(path, render("study.html.jinja", context))
     return path
 
 
-def _explanations(study: StudySettings, tasks: list[CellTask], folder: Path) -> Explanations | None:
-    """Return the study's explanations, or None where it has none (yet)."""
-    if study.explain is None:
-        return None
-    for task in tasks:
-        cell = task.cell
-        if cell.condition == study.explain.condition and cell.fold == study.explain.fold:
-            if not (folder / "explanations" / "DONE").exists():
-                return None
-            return load_explanations(task, study.explain, folder / "explanations")
-    return None
+def _explained_task(study: StudySettings, tasks: list[CellTask]) -> CellTask | None:
+    """Return the task whose cell is explained, or None when the study explains nothing."""
+    cell = explained_cell(study, [task.cell for task in tasks])
+    return next((task for task in tasks if task.cell is cell), None)
+
+
+def _explanations(
+    study: StudySettings, task: CellTask | None, folder: Path
+) -> tuple[Explanations | None, str]:
+    """Return the study's explanations, or None and why there are none to show."""
+    if study.explain is None or task is None:
+        return None, ""
+    if not task.cell.is_done:
+        return None, "The cell that is to be explained is not finished."
+    try:
+        return load_explanations(task, study.explain, folder / EXPLANATIONS), ""
+    except StoreError as error:
+        return None, f"Explanations are left out: {error}."
 
 
 def _shown_condition(study: StudySettings, results: Results) -> ConditionResult:
@@ -167,19 +200,23 @@ def _map_figure(explanations: Explanations | None) -> str | None:
 
 
 def _two_ecgs(
-    study: StudySettings, data: StudyData, explanations: Explanations
+    study: StudySettings,
+    data: StudyData,
+    task: CellTask | None,
+    explanations: Explanations | None,
 ) -> list[ExplainedEcg]:
     """Return two explained ECGs of different kinds of diagnosis, rightly given and not withheld.
 
     Per kind the one whose surrogate fits best; then the two kinds with the best.
     """
-    assert study.explain is not None
-    said = explanations.predictions
+    if study.explain is None or task is None or explanations is None:
+        return []
+    said, threshold = explanations.predictions, task.cell.training.threshold
     best: dict[str, tuple[float, int, int]] = {}
     for number, attribution in enumerate(explanations.attributions):
         for column, code in enumerate(attribution.classes):
-            is_right = said.labels[number, column] and said.probabilities[number, column] > 0.5
-            if not is_right or code in explanations.withheld:
+            is_given = said.probabilities[number, column] > threshold
+            if not (is_given and said.labels[number, column]) or code in explanations.withheld:
                 continue
             candidate = (float(attribution.r2[column]), number, column)
             kind = diagnosis(code).group
@@ -190,7 +227,7 @@ def _two_ecgs(
             _window(data, explanations.keys[number]),
             explanations.attributions[number],
             explanations.attributions[number].classes[column],
-            0.5,
+            threshold,
             study.explain.settings,
             name=f"ecg-{place}",
         )
@@ -217,29 +254,20 @@ def _facts(
     study: StudySettings, data: StudyData, results: Results, tasks: list[CellTask], folder: Path
 ) -> dict[str, str]:
     """Return what is needed to repeat the study: command, versions, hashes, cost."""
-    finished = [task for task in tasks if task.cell.is_done]
-    config = load_bundle(finished[0].cell.folder / BUNDLE).config
+    done = [read_json(task.cell.folder / DONE) for task in tasks if task.cell.is_done]
     seconds = sum(fold.seconds for c in results.conditions for fold in c.folds)
     command = folder / COMMAND
+    said = {"command": command.read_text(encoding="utf-8") if command.exists() else "not known"}
+    for name in done[0]["versions"]:
+        said[name] = ", ".join(sorted({record["versions"][name] for record in done}))
     return {
-        "command": command.read_text(encoding="utf-8") if command.exists() else "not known",
-        "leadlens": config.leadlens_version,
-        **versions(),
+        **said,
         "cells finished": f"{results.n_done} of {results.n_cells}",
-        "training time": f"{seconds:.0f} s over all cells, one thread each",
+        "computed on": ", ".join(
+            sorted({f"{record['device']} in {record['computed_in']}" for record in done})
+        ),
+        "training time": f"{seconds:.0f} s, the sum over all cells' epochs",
         "store index (SHA-256)": data.store.manifest.index_sha256,
         "fold file (SHA-256)": data.folds.sha256,
         "folds": f"{study.folds.k}, {study.folds.method}, seed {study.folds.seed}",
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that figures depend on."""
-    from importlib.metadata import version
-    from platform import machine, python_version, system
-
-    packages = ("torch", "numpy", "scipy", "scikit-learn")
-    return {
-        "Python": f"{python_version()} on {system()} {machine()}",
-        **{package: version(package) for package in packages},
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
 from leadlens.study.cell import CellTask
 from leadlens.study.published import PublishedStudy
 from leadlens.study.results import ConditionResult, Results
@@ -59,7 +59,9 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
             else "\u2013"
             for m in COLUMNS
         )
-        rows.append(TableRow(f"{compared.name}: {label}", "published", "10", cells))
+        rows.append(
+            TableRow(f"{compared.name}: {label}", "published", str(compared.n_folds), cells)
+        )
     return rows
 
 
@@ -82,6 +84,34 @@ def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
             "and nothing about patients."
         )
     return said
+
+
+def notes_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
+    """Return what the published study does not tell and this one had to choose."""
+    if study.preset != "paper":
+        return []
+    used = tasks[0].cell.training
+    aggregate = study.explain.aggregate if study.explain else "signed"
+    return [
+        f"Not told by the published study and chosen here: {used.epochs} epochs (of the authors' "
+        f"challenge entry); plateau patience {used.plateau_patience} and smallest improvement "
+        f"{used.plateau_min_delta:g} (only for the schedule published_plateau); same-length "
+        f"padding inside the Inception blocks; {aggregate} aggregation of weights to leads."
+    ]
+
+
+def training_json(tasks: list[CellTask]) -> dict[str, Any]:
+    """Return the full training settings of each condition (the seed grows with the fold)."""
+    return {
+        task.cell.folder.parent.name: task.cell.training.model_dump(mode="json")
+        for task in tasks
+        if task.cell.fold == 0
+    }
+
+
+def n_merged_classes(classes: tuple[str, ...]) -> int:
+    """Return how many of the Challenge score's 26 classes these diagnoses cover."""
+    return len(merge_equivalent(np.zeros((1, len(classes)), dtype=bool), classes)[1])
 
 
 def _plus_minus(mean: float, sd: float) -> str:

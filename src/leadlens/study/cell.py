@@ -1,7 +1,6 @@
 """One cell: train on all folds but one, predict that one, keep everything, mark it done last."""
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from leadlens.data.batches import Dataset
 from leadlens.data.folds import fold_numbers, load_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.leads import lead_set
-from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import StoreError, TrainingError
 from leadlens.files import read_json, write_json, written_beside
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
-from leadlens.training.devices import choose_device
+from leadlens.training.devices import choose_device, uses_bfloat16, versions
 from leadlens.training.fit import fit, predict
 from leadlens.training.save import save_trained
 
@@ -38,8 +36,7 @@ class CellTask:
         folds: the fold file.
         recordings: positions of the recordings that take part.
         classes: codes that are trained.
-        device: where to train.
-        resampling: how the store came to its rate.
+        device: where to train, "cpu" or "cuda".
     """
 
     cell: Cell
@@ -48,7 +45,6 @@ class CellTask:
     recordings: tuple[int, ...]
     classes: tuple[str, ...]
     device: str
-    resampling: ResampleMethod
 
     def identity(self, store: Store) -> dict[str, Any]:
         """Return what a finished cell must have been computed from."""
@@ -59,6 +55,7 @@ class CellTask:
             "classes": list(self.classes),
             "n_recordings": len(self.recordings),
             "folds_sha256": read_json(self.folds)["sha256"],
+            "index": store.manifest.index_sha256,
             "shards": [shard.sha256 for shard in store.manifest.shards],
         }
 
@@ -75,7 +72,7 @@ class Predictions:
 
 
 def run_cell(task: CellTask) -> float:
-    """Compute a cell unless it is done; return the seconds it took (0 when it was done).
+    """Compute a cell unless it is done; return the seconds of its epochs (0 when it was done).
 
     A killed cell resumes at its last finished epoch and gives the same result.
     """
@@ -83,8 +80,8 @@ def run_cell(task: CellTask) -> float:
     identity = task.identity(store)
     if check_done(task.cell, identity):
         return 0.0
-    started = time.perf_counter()
-    torch.set_num_threads(int(torch.get_num_threads()) if task.device == "cuda" else 1)
+    if task.device == "cpu":
+        torch.set_num_threads(1)
     folder, settings = task.cell.folder, task.cell.training
     folder.mkdir(parents=True, exist_ok=True)
     _begin(folder, identity)
@@ -96,9 +93,18 @@ def run_cell(task: CellTask) -> float:
     )
     _write_metrics(folder, history)
     _save_predictions(folder / PREDICTIONS, test, predict(model, test, device), train)
-    save_trained(folder / BUNDLE, model, train, settings, task.resampling)
-    seconds = round(time.perf_counter() - started, 2)
-    write_json(folder / DONE, {"identity": identity, "seconds": seconds, "device": device.type})
+    save_trained(folder / BUNDLE, model, train, settings)
+    seconds = round(sum(record["seconds"] for record in history), 2)
+    write_json(
+        folder / DONE,
+        {
+            "identity": identity,
+            "seconds": seconds,
+            "device": device.type,
+            "computed_in": "bfloat16" if uses_bfloat16(device, settings.precision) else "float32",
+            "versions": versions(),
+        },
+    )
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return seconds
 

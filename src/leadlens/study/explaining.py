@@ -6,6 +6,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from jaxtyping import Bool
 
 from leadlens.bundle import load_bundle
 from leadlens.data.store import Store, open_store
@@ -14,9 +15,8 @@ from leadlens.explain.gates import class_gate
 from leadlens.explain.global_map import LeadMap, lead_map
 from leadlens.explain.lime import Attribution, explain_window
 from leadlens.explain.players import Players, make_players
-from leadlens.files import hash_text, read_json, write_json, written_beside
+from leadlens.files import hash_text, read_json, written_beside
 from leadlens.study.cell import BUNDLE, CellTask, Predictions, load_predictions
-from leadlens.study.plan import DONE
 from leadlens.study.settings import StudyExplainSettings
 
 ATTRIBUTIONS = "attributions.npz"
@@ -30,7 +30,7 @@ class Explanations:
         keys: of the recordings.
         attributions: one a recording.
         predictions: the cell's, for the same recordings.
-        map: the signed lead x diagnosis map.
+        map: the lead x diagnosis map, each row over its own sample of recordings.
         withheld: code -> why its row is not shown.
     """
 
@@ -44,12 +44,12 @@ class Explanations:
 def explain_cell(task: CellTask, settings: StudyExplainSettings, folder: Path) -> None:
     """Explain the chosen recordings of a finished cell, unless that is done; keep all values."""
     identity = _identity(task, settings)
-    if (folder / DONE).exists() and read_json(folder / DONE)["identity"] == identity:
+    if _kept_identity(folder) == identity:
         return
     store = open_store(task.store)
     bundle = load_bundle(task.cell.folder / BUNDLE)
     predictions = load_predictions(task.cell)
-    chosen = _choose(predictions, settings.n_per_class, task.cell.training.seed)
+    chosen, counts_for = _choose(predictions, settings.n_per_class, task.cell.training.seed)
     position = {key: i for i, key in enumerate(store.keys)}
     leads = [store.manifest.leads.index(lead) for lead in bundle.config.leads]
     attributions = []
@@ -69,7 +69,9 @@ def explain_cell(task: CellTask, settings: StudyExplainSettings, folder: Path) -
     with written_beside(folder / ATTRIBUTIONS) as beside, beside.open("wb") as file:
         np.savez(
             file,
+            identity=np.array(identity),
             index=np.array(chosen),
+            counts_for=counts_for,
             values=np.stack([a.values for a in attributions]),
             standard_error=np.stack([a.standard_error for a in attributions]),
             lead_importance=np.stack([a.lead_importance for a in attributions]),
@@ -78,7 +80,6 @@ def explain_cell(task: CellTask, settings: StudyExplainSettings, folder: Path) -
             logits=np.stack([a.logits for a in attributions]),
             n_forwards=np.array([a.n_forwards for a in attributions]),
         )
-    write_json(folder / DONE, {"identity": identity, "cell": task.cell.name})
 
 
 def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Path) -> Explanations:
@@ -87,9 +88,7 @@ def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Pa
     Raises:
         StoreError: it is missing, damaged, or of another cell.
     """
-    if not (folder / DONE).exists() or (
-        read_json(folder / DONE)["identity"] != _identity(task, settings)
-    ):
+    if _kept_identity(folder) != _identity(task, settings):
         raise StoreError(f"{folder} does not hold this study's explanations: run the study again")
     predictions = load_predictions(task.cell)
     bundle = load_bundle(task.cell.folder / BUNDLE)
@@ -106,8 +105,7 @@ def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Pa
         units = row_of[predictions.keys[i]].units
         players = _players(bundle.config.leads, store, units, settings)
         attributions.append(_attribution(kept, number, task.classes, players))
-    labels = predictions.labels[index] & predictions.label_mask[index]
-    summary = lead_map(attributions, labels)
+    summary = lead_map(attributions, kept["counts_for"], settings.aggregate)
     explained = Predictions(
         keys=tuple(predictions.keys[i] for i in index),
         labels=predictions.labels[index],
@@ -158,17 +156,30 @@ def _withheld(
     return withheld
 
 
-def _choose(predictions: Predictions, n_per_class: int, seed: int) -> list[int]:
-    """Return the recordings to explain: for each diagnosis up to `n_per_class` that have it."""
+def _choose(
+    predictions: Predictions, n_per_class: int, seed: int
+) -> tuple[list[int], Bool[np.ndarray, "n class"]]:
+    """Return the recordings to explain, and for which diagnosis' row each counts.
+
+    Every diagnosis has its own random sample of the recordings with it, so that a row does not
+    over-represent recordings that were explained for the sake of a rarer diagnosis.
+    """
     rng = np.random.default_rng([seed, 7])
     has = predictions.labels & predictions.label_mask
-    chosen: set[int] = set()
-    for column in np.argsort(has.sum(axis=0), kind="stable"):
-        there = np.flatnonzero(has[:, column])
-        n_missing = n_per_class - sum(int(i) in chosen for i in there)
-        others = [int(i) for i in rng.permutation(there) if int(i) not in chosen]
-        chosen.update(others[: max(n_missing, 0)])
-    return sorted(chosen)
+    counts_for = np.zeros_like(has)
+    for column in range(has.shape[1]):
+        counts_for[rng.permutation(np.flatnonzero(has[:, column]))[:n_per_class], column] = True
+    chosen = np.flatnonzero(counts_for.any(axis=1))
+    return chosen.tolist(), counts_for[chosen]
+
+
+def _kept_identity(folder: Path) -> str | None:
+    """Return the identity of the kept explanations; None where there are none, or none whole."""
+    try:
+        with (folder / ATTRIBUTIONS).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return str(file["identity"])
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile):
+        return None
 
 
 def _identity(task: CellTask, settings: StudyExplainSettings) -> str:

@@ -2,13 +2,13 @@
 
 import itertools
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from leadlens.errors import ConfigError
 from leadlens.files import hash_text, read_json
+from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings, training_settings
 from leadlens.training.settings import TrainingSettings
 
@@ -79,8 +79,23 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
             place = folder / "cells" / condition_name(condition) / f"fold-{fold}"
             own = training.model_copy(update={"seed": training.seed + fold})
             cells.append(Cell(place, condition, float(fs), fold, own))
-    explained_cell(study, cells)
+    _check_explanation(study, cells)
+    if study.compare is not None:
+        published_study(study.compare)
     return cells
+
+
+def _check_explanation(study: StudySettings, cells: list[Cell]) -> None:
+    """Refuse an explanation that could only fail after all the training."""
+    cell = explained_cell(study, cells)
+    if cell is None or study.explain is None:
+        return
+    groups = study.explain.settings.lead_groups
+    if groups == "independent" and cell.training.lead_set != "12":
+        raise ConfigError(
+            f"study '{study.name}': lead groups 'independent' need the twelve leads, "
+            f"but the explained cell has lead set {cell.training.lead_set}"
+        )
 
 
 def explained_cell(study: StudySettings, cells: list[Cell]) -> Cell | None:
@@ -113,9 +128,3 @@ def check_done(cell: Cell, identity: dict[str, Any]) -> bool:
             f"{cell.folder} was computed with other settings: choose another --out, or delete it"
         )
     return True
-
-
-def clear(folder: Path) -> None:
-    """Remove a folder and all in it, if it is there."""
-    if folder.exists():
-        shutil.rmtree(folder)

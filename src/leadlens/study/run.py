@@ -21,10 +21,12 @@ from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.plan import Cell, check_done, explained_cell, plan_cells
 from leadlens.study.settings import StudySettings
+from leadlens.training.devices import choose_device
 
 SETTINGS = "study.json"
 FOLDS = "folds.json"
 COMMAND = "command.txt"
+EXPLANATIONS = "explanations"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,39 +48,6 @@ class StudyData:
     absent: dict[str, int]
 
 
-def prepare_data(
-    study: StudySettings,
-    folder: Path,
-    n_workers: int,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> StudyData:
-    """Return the study's data, made where they are not there yet.
-
-    Raises:
-        ConfigError: no diagnosis has enough recordings; a rate is above the store's.
-        StoreError: the store or the fold file is missing or damaged.
-    """
-    _claim(study, folder)
-    store = _store(study, folder, n_workers, on_progress)
-    largest = max(float(fs) for fs in study.axes["fs"])
-    if largest > store.fs:
-        raise ConfigError(
-            f"study '{study.name}' asks for {largest:g} Hz, but {store.path} holds {store.fs:g} Hz"
-        )
-    recordings = _recordings(study, store)
-    labels, known = (part[list(recordings)] for part in store.labels(scored_codes()))
-    counts = (labels & known).sum(axis=0)
-    enough = counts >= study.data.min_positives
-    classes = tuple(c for c, is_enough in zip(scored_codes(), enough, strict=True) if is_enough)
-    absent = {
-        code: int(n) for code, n in zip(scored_codes(), counts, strict=True) if code not in classes
-    }
-    if not classes:
-        raise ConfigError(f"no diagnosis has {study.data.min_positives} recordings in {store.path}")
-    folds = _folds(study, folder, store, classes)
-    return StudyData(store, folds, recordings, classes, absent)
-
-
 def run_study(
     study: StudySettings,
     folder: Path,
@@ -98,30 +67,43 @@ def run_study(
         command: what the user typed, kept for the report.
         on_progress: called with recordings done and in all while data are made.
         on_cells: called with all cells when training begins.
+
+    Raises:
+        ConfigError: settings that cannot work, or that are not those of the folder's study.
+        StoreError: the store or the fold file is missing or damaged.
     """
     cells = plan_cells(study, folder)
+    device = choose_device(device).type
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         with lock.acquire(timeout=0):
-            data = prepare_data(study, folder, n_workers, on_progress)
-            write_text(folder / COMMAND, command)
+            _check_claim(study, folder)
+            store = _make_store(study, folder, n_workers, on_progress)
+            data = _data(study, store, folder, make=True)
+            tasks = _tasks(cells, data, folder, _rates(study, store, folder), device)
+            # Only now: a command that is refused must leave the folder's study as it was.
+            _claim(study, store, folder, command)
             if on_cells:
                 on_cells(cells)
-            tasks = _tasks(study, folder, cells, data, device)
             for _ in map_items(run_cell, tasks, n_workers):
                 pass
             cell = explained_cell(study, cells)
             if cell is not None and study.explain is not None:
-                task = tasks[cells.index(cell)]
-                explain_cell(task, study.explain, folder / "explanations")
+                explain_cell(tasks[cells.index(cell)], study.explain, folder / EXPLANATIONS)
     except Timeout as error:
         raise ConfigError(f"{folder} is being computed by another run: wait for it") from error
     return data
 
 
-def finished_study(folder: Path) -> tuple[StudySettings, StudyData, list[CellTask]]:
-    """Return the study in `folder` as it stands, computing nothing but the list of its cells.
+def finished_study(
+    folder: Path, store_path: Path | None = None
+) -> tuple[StudySettings, StudyData, list[CellTask]]:
+    """Return the study in `folder` as it stands, writing nothing.
+
+    Args:
+        folder: of the study.
+        store_path: where its store lies now, if it was moved.
 
     Raises:
         StoreError: there is no study in the folder, or a file of it is missing or damaged.
@@ -129,37 +111,92 @@ def finished_study(folder: Path) -> tuple[StudySettings, StudyData, list[CellTas
     if not (folder / SETTINGS).exists() or not (folder / FOLDS).exists():
         raise StoreError(f"{folder} holds no study: run 'leadlens study run' first")
     study = StudySettings.model_validate(read_json(folder / SETTINGS))
-    data = prepare_data(study, folder, n_workers=1)
-    return study, data, _tasks(study, folder, plan_cells(study, folder), data, "cpu")
+    store = open_store(store_path or study.data.store or folder / "store")
+    data = _data(study, store, folder, make=False)
+    rates = {fs: open_store(path) for fs, path in _rate_folders(study, store, folder).items()}
+    return study, data, _tasks(plan_cells(study, folder), data, folder, rates, "cpu")
 
 
-def _claim(study: StudySettings, folder: Path) -> None:
-    """Write down data and folds of a new study, or check that they are the folder's."""
-    settings = study.model_dump(mode="json")
-    fixed = {key: settings[key] for key in ("data", "folds")}
-    path = folder / SETTINGS
-    if path.exists():
-        earlier = read_json(path)
-        if {key: earlier[key] for key in fixed} != fixed:
+def _check_claim(study: StudySettings, folder: Path) -> None:
+    """Refuse a folder that holds a study with other data or folds.
+
+    Where the store lies may change; the fold file knows by its hash whether it is the same.
+    """
+    if (folder / SETTINGS).exists():
+        earlier = StudySettings.model_validate(read_json(folder / SETTINGS))
+        if _fixed(earlier) != _fixed(study):
             raise ConfigError(
                 f"{folder} holds a study with other data or folds: choose another --out"
             )
-    write_json(path, settings)
 
 
-def _store(
+def _fixed(study: StudySettings) -> dict[str, Any]:
+    """Return the settings that all runs into one folder must share."""
+    settings = study.model_dump(mode="json", include={"data", "folds"})
+    settings["data"].pop("store")
+    return settings
+
+
+def _claim(study: StudySettings, store: Store, folder: Path, command: str) -> None:
+    """Write down the study, with its store's whole path, and the command that runs it."""
+    settings = study.model_dump(mode="json")
+    if study.data.store is not None:
+        settings["data"]["store"] = str(store.path.resolve())
+    write_json(folder / SETTINGS, settings)
+    write_text(folder / COMMAND, command)
+
+
+def _data(study: StudySettings, store: Store, folder: Path, make: bool) -> StudyData:
+    """Return the study's data; folds are made where they are not there yet and may be."""
+    recordings = _recordings(study, store)
+    labels, known = (part[list(recordings)] for part in store.labels(scored_codes()))
+    counts = (labels & known).sum(axis=0)
+    enough = counts >= study.data.min_positives
+    classes = tuple(c for c, is_enough in zip(scored_codes(), enough, strict=True) if is_enough)
+    if not classes:
+        raise ConfigError(f"no diagnosis has {study.data.min_positives} recordings in {store.path}")
+    absent = {
+        code: int(n) for code, n in zip(scored_codes(), counts, strict=True) if code not in classes
+    }
+    path = folder / FOLDS
+    if make and not path.exists():
+        save_folds(make_folds(store, classes, study.folds), path)
+    return StudyData(store, load_folds(path, store), recordings, classes, absent)
+
+
+def _make_store(
     study: StudySettings,
     folder: Path,
     n_workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Store:
-    """Return the study's store; a simulated one is made inside the study's folder."""
+    """Return the study's store, its hashes verified; a simulated one is made in its folder."""
     if study.data.store is not None:
-        return open_store(study.data.store)
+        return open_store(study.data.store, verify=True)
     cohort = study.data.simulate
     assert cohort is not None  # DataSettings allows no other case.
     settings = IngestSettings(fs=cohort.fs, duration=cohort.duration)
     return ingest(CohortSource(cohort), folder / "store", settings, n_workers, on_progress)
+
+
+def _rate_folders(study: StudySettings, store: Store, folder: Path) -> dict[float, Path]:
+    """Return where the store lies at each of the study's rates."""
+    rates = [float(fs) for fs in study.axes["fs"]]
+    return {fs: store.path if fs == store.fs else folder / "stores" / f"{fs:g}hz" for fs in rates}
+
+
+def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Store]:
+    """Return the store at each of the study's rates, made where it is not there yet."""
+    folders = _rate_folders(study, store, folder)
+    largest = max(folders)
+    if largest > store.fs:
+        raise ConfigError(
+            f"study '{study.name}' asks for {largest:g} Hz, but {store.path} holds {store.fs:g} Hz"
+        )
+    return {
+        fs: store if fs == store.fs else derive_store(store, fs, path, study.data.resampling)
+        for fs, path in folders.items()
+    }
 
 
 def _recordings(study: StudySettings, store: Store) -> tuple[int, ...]:
@@ -174,39 +211,23 @@ def _recordings(study: StudySettings, store: Store) -> tuple[int, ...]:
     return chosen
 
 
-def _folds(study: StudySettings, folder: Path, store: Store, classes: tuple[str, ...]) -> FoldFile:
-    """Return the study's folds: made once, then read."""
-    path = folder / FOLDS
-    if not path.exists():
-        save_folds(make_folds(store, classes, study.folds), path)
-    return load_folds(path, store)
-
-
 def _tasks(
-    study: StudySettings, folder: Path, cells: list[Cell], data: StudyData, device: str
+    cells: list[Cell], data: StudyData, folder: Path, rates: dict[float, Store], device: str
 ) -> list[CellTask]:
-    """Return a task for each cell, its store at the cell's rate made where needed."""
-    stores: dict[float, Store] = {}
-    for fs in {cell.fs for cell in cells}:
-        place = folder / "stores" / f"{fs:g}hz"
-        is_same = fs == data.store.fs
-        stores[fs] = (
-            data.store if is_same else derive_store(data.store, fs, place, study.data.resampling)
-        )
+    """Return a task for each cell; refuse cells that were computed with other settings."""
     tasks = [
         CellTask(
             cell=cell,
-            store=stores[cell.fs].path,
+            store=rates[cell.fs].path,
             folds=folder / FOLDS,
             recordings=data.recordings,
             classes=data.classes,
             device=device,
-            resampling=study.data.resampling,
         )
         for cell in cells
     ]
     for task in tasks:
-        check_done(task.cell, task.identity(stores[task.cell.fs]))
+        check_done(task.cell, task.identity(rates[task.cell.fs]))
     return tasks
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from leadlens.data.folds import FoldSettings
 from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import ConfigError
-from leadlens.explain.settings import ExplainSettings
+from leadlens.explain.settings import Aggregate, ExplainSettings
 from leadlens.settings import apply_changes, checked
 from leadlens.simulate import CohortSettings
 from leadlens.training.settings import TrainingSettings, preset
@@ -46,7 +46,9 @@ class StudyExplainSettings(BaseModel):
     Attributes:
         condition: values of the axes, such as {loss: bce, fs: 50}.
         fold: the tested fold whose recordings are explained.
-        n_per_class: recordings with each diagnosis that are explained, at most.
+        n_per_class: recordings with each diagnosis that make its row of the map, at most, drawn
+            at random.
+        aggregate: "signed", or "absolute" (our reading of the published, unstated aggregation).
         settings: of each explanation.
     """
 
@@ -54,6 +56,7 @@ class StudyExplainSettings(BaseModel):
     condition: dict[str, Any]
     fold: int = Field(default=0, ge=0)
     n_per_class: int = Field(default=20, ge=1)
+    aggregate: Aggregate = "signed"
     settings: ExplainSettings = ExplainSettings()
 
 

@@ -1,9 +1,12 @@
 """Where training runs and in which number format: one code path for CPU and GPU."""
 
+import platform
+from importlib import metadata
 from typing import Literal
 
 import torch
 
+import leadlens
 from leadlens.errors import ConfigError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -34,7 +37,22 @@ def has_bfloat16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in questions)
 
 
+def uses_bfloat16(device: torch.device, precision: str) -> bool:
+    """Return whether training with this precision computes in bfloat16 on this device."""
+    return precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the context in which forward passes run."""
-    use_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16)
+    is_enabled = uses_bfloat16(device, precision)
+    return torch.autocast(device.type, torch.bfloat16, enabled=is_enabled)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a training's figures depend on."""
+    packages = ("torch", "numpy", "scipy", "scikit-learn")
+    return {
+        "leadlens": leadlens.__version__,
+        "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        **{package: metadata.version(package) for package in packages},
+    }

@@ -145,8 +145,9 @@ def _batch_starts(n_recordings: int, batch_size: int) -> list[int]:
 
 def _identity(data: Dataset, settings: TrainingSettings) -> str:
     """Return a hash of what a training depends on."""
-    shards = [shard.sha256 for shard in data.store.manifest.shards]
-    parts = [settings.model_dump(mode="json"), data.keys, data.classes, shards]
+    manifest = data.store.manifest
+    hashes = [manifest.index_sha256, *(shard.sha256 for shard in manifest.shards)]
+    parts = [settings.model_dump(mode="json"), data.keys, data.classes, hashes]
     return hash_text(json.dumps(parts))
 
 

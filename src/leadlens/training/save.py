@@ -7,7 +7,6 @@ from torch import nn
 
 from leadlens.bundle import save_bundle
 from leadlens.data.batches import Dataset
-from leadlens.ecg.resample import ResampleMethod
 from leadlens.training.settings import TrainingSettings
 
 
@@ -16,7 +15,6 @@ def save_trained(
     network: nn.Module,
     data: Dataset,
     settings: TrainingSettings,
-    resampling: ResampleMethod,
 ) -> None:
     """Write `network`, trained on `data` with `settings`, as a bundle to the folder `path`."""
     save_bundle(
@@ -26,7 +24,7 @@ def save_trained(
         leads=data.leads,
         fs=data.store.fs,
         duration=data.store.manifest.duration,
-        resampling=resampling,
+        resampling=data.store.manifest.resampling,
         normalisation=settings.normalisation,
         classes=data.classes,
         thresholds=(settings.threshold,) * len(data.classes),

@@ -29,7 +29,10 @@ def learning_rate(
         return peak * 0.1 ** sum(epoch >= at for at in PUBLISHED_STEPS)
     if settings.schedule == "published_plateau":
         return peak * 0.1 ** _n_plateaus(
-            monitored, settings.plateau_patience, settings.plateau_cooldown
+            monitored,
+            settings.plateau_patience,
+            settings.plateau_cooldown,
+            settings.plateau_min_delta,
         )
     return peak
 
@@ -43,14 +46,14 @@ def _one_cycle(progress: float) -> float:
     return low + (1.0 - low) * (1.0 - math.cos(math.pi * position)) / 2.0
 
 
-def _n_plateaus(losses: list[float], patience: int, cooldown: int) -> int:
+def _n_plateaus(losses: list[float], patience: int, cooldown: int, min_delta: float = 1e-4) -> int:
     """Return how often the loss has stopped improving, as Keras' ReduceLROnPlateau counts."""
     best, n_bad, waiting, n_plateaus = math.inf, 0, 0, 0
     for loss in losses:
         if waiting > 0:
             waiting -= 1
             n_bad = 0
-        if loss < best:
+        if loss < best - min_delta:
             best, n_bad = loss, 0
         elif waiting == 0:
             n_bad += 1

@@ -35,6 +35,7 @@ class TrainingSettings(BaseModel):
         plateau_patience: epochs without improvement before the plateau schedule acts
             (unpublished; 1 is our choice).
         plateau_cooldown: epochs that it then waits.
+        plateau_min_delta: a smaller decrease is no improvement (Keras' default; unpublished).
         precision: "auto" is bfloat16 where the hardware computes in it, else float32.
         threshold: a diagnosis is given when its probability is above this.
         seed: of the weights and of the order of the recordings.
@@ -51,6 +52,7 @@ class TrainingSettings(BaseModel):
     schedule: Schedule = "one_cycle"
     plateau_patience: int = Field(default=1, ge=0)
     plateau_cooldown: int = Field(default=2, ge=0)
+    plateau_min_delta: float = Field(default=1e-4, ge=0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     seed: int = Field(default=0, ge=0)
@@ -83,10 +85,19 @@ nothing; the plateau schedule of their cross-validation is `schedule: published_
 def preset(name: str, changes: dict[str, Any] | None = None) -> TrainingSettings:
     """Return the preset called `name`, with some settings changed.
 
+    Changes of the network's settings are changes to the preset's network, unless they name another.
+
     Raises:
         ConfigError: no preset has this name, or a change is not allowed.
     """
     if name not in PRESETS:
         raise choices("training preset", name, PRESETS)
-    values = {**PRESETS[name].model_dump(), **(changes or {})}
+    values = PRESETS[name].model_dump()
+    model = (changes or {}).get("model")
+    if (
+        isinstance(model, dict)
+        and model.get("name", values["model"]["name"]) == (values["model"]["name"])
+    ):
+        changes = {**(changes or {}), "model": {**values["model"], **model}}
+    values |= changes or {}
     return checked(TrainingSettings, values, f"training preset '{name}'")

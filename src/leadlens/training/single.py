@@ -1,5 +1,6 @@
 """One model: trained on a store and saved; or saved, and scored on another store."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ from leadlens.data.batches import Dataset
 from leadlens.data.derive import derive_store
 from leadlens.data.folds import assign_folds, groups_of
 from leadlens.data.store import Store, open_store
-from leadlens.ecg.diagnoses import diagnosis, scored_codes
+from leadlens.ecg.diagnoses import diagnosis, merge_equivalent, scored_codes
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, StoreError
-from leadlens.evaluation.challenge import challenge_score
+from leadlens.evaluation.challenge import challenge_score, f_measure
 from leadlens.evaluation.metrics import score
 from leadlens.files import write_json
 from leadlens.training.devices import choose_device
 from leadlens.training.fit import fit, predict
 from leadlens.training.save import save_trained
 from leadlens.training.settings import TrainingSettings, preset
+
+_PARTS = 20
+"""Parts that recordings are dealt to; the held-out share is a number of them."""
 
 
 def train_single(
@@ -48,10 +52,11 @@ def train_single(
     if settings.schedule == "published_plateau":
         raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
     place = choose_device(device)
-    source = open_store(store_path)
+    source = open_store(store_path, verify=True)
     classes = _classes(source, min_positives)
     rate = fs or source.fs
-    store = source if rate == source.fs else derive_store(source, rate, out / f"store-{rate:g}hz")
+    scratch = out.with_name(f".{out.name}-{rate:g}hz")
+    store = source if rate == source.fs else derive_store(source, rate, scratch)
     train, test = _split(store, classes, settings, hold_out)
     network, history = fit(
         train,
@@ -62,10 +67,12 @@ def train_single(
             on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None
         ),
     )
-    save_trained(out, network, train, settings, "polyphase")
+    save_trained(out, network, train, settings)
     scores = scores_of(network, test, settings, device) if test is not None else {}
     write_json(out / "training.json", {"history": history, "held_out": _jsonable(scores)})
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
+    if store is not source:
+        shutil.rmtree(scratch)
     return scores
 
 
@@ -112,7 +119,13 @@ def _scores(data: Dataset, probabilities: np.ndarray, thresholds: np.ndarray) ->
     labels, known = data.labels
     decisions = probabilities > thresholds
     scores = score(labels, known, probabilities, decisions)
-    challenge = challenge_score(labels, known, decisions, data.classes)
+    merged, given = (
+        merge_equivalent(values & known, data.classes)[0] for values in (labels, decisions)
+    )
+    challenge = {
+        "challenge": challenge_score(labels, known, decisions, data.classes),
+        "challenge_f_measure": f_measure(merged, given),
+    }
     classes = [
         {
             "code": code,
@@ -126,7 +139,7 @@ def _scores(data: Dataset, probabilities: np.ndarray, thresholds: np.ndarray) ->
     ]
     return {
         "recordings": data.n_recordings,
-        "macro": {**scores.macro, "challenge": challenge},
+        "macro": {**scores.macro, **challenge},
         "classes": classes,
         "unknown_here": [
             diagnosis(code).abbreviation
@@ -154,11 +167,13 @@ def _split(
     if hold_out == 0:
         everyone = np.arange(len(store.keys))
         return Dataset(store, everyone, leads, settings.normalisation, classes), None
-    k = round(1 / hold_out)
-    folds = assign_folds(store.labels(classes)[0], groups_of(store), k, settings.seed)
+    groups = groups_of(store)
+    k = min(_PARTS, int(groups.max()) + 1)
+    folds = assign_folds(store.labels(classes)[0], groups, k, settings.seed)
+    n_test = max(1, round(k * hold_out))
     train, test = (
         Dataset(store, np.flatnonzero(part), leads, settings.normalisation, classes)
-        for part in (folds != 0, folds == 0)
+        for part in (folds >= n_test, folds < n_test)
     )
     return train, test
 

@@ -24,6 +24,7 @@ class PublishedStudy(BaseModel):
     reference: str
     protocol: str
     condition: dict[str, str | float]
+    n_folds: int
     metrics: dict[str, Figure]
     challenge_by_rate: dict[float, float]
     floors: dict[str, float]

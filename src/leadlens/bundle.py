@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -53,6 +53,12 @@ class BundleConfig(BaseModel):
     training: dict[str, Any]
     weights_sha256: str
     leadlens_version: str
+
+    @model_validator(mode="after")
+    def _one_threshold_a_class(self) -> "BundleConfig":
+        if len(self.thresholds) != len(self.classes):
+            raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.classes)} classes")
+        return self
 
 
 @dataclass(frozen=True, eq=False)

@@ -232,6 +232,15 @@ def test_training_prints_scores_and_saves_a_model(
     assert outcome.code == 0
     assert "macro" in outcome.stdout
     assert "model: model" in outcome.stdout
+    again = leadlens(*words)
+    assert again.code == 2
+    assert "model holds a finished model" in again.stderr
+
+
+def test_training_gives_its_scores_to_machines(
+    leadlens: Callable[..., Outcome], tiny_study: Path
+) -> None:
+    words = ("train", tiny_study / "store", "--out", "model", "--min-positives", "8", *TINY)
     said = leadlens(*words, "--json").json
     assert said["model"] == "model"
     names = {item["code"] for item in said["held_out"]["classes"]}

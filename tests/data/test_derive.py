@@ -89,6 +89,17 @@ def test_a_folder_with_another_derived_store_is_refused(
         derive_store(store, fs, tmp_path / "d", method)  # type: ignore[arg-type]
 
 
+def test_a_derived_store_of_the_same_signals_with_other_labels_is_another(
+    store: Store, tmp_path: Path
+) -> None:
+    derive_store(store, 100, tmp_path / "d")
+    corrected = tuple(replace(recording, codes=()) for recording in RECORDINGS)
+    other = ingest(ListSource(corrected), tmp_path / "s", IngestSettings(fs=500))
+    assert other.manifest.shards == store.manifest.shards
+    with pytest.raises(StoreError, match="holds another store"):
+        derive_store(other, 100, tmp_path / "d")
+
+
 @pytest.mark.parametrize("method", ["polyphase", "fft"])
 def test_windows_whose_length_is_no_whole_number_of_samples_can_be_derived(
     tmp_path: Path, method: str

@@ -217,8 +217,19 @@ def test_a_fold_file_in_which_one_recording_was_moved_is_refused(
 
 def test_a_fold_file_of_another_store_is_refused(fold_file: Path, tmp_path: Path) -> None:
     other = store_of(tmp_path / "s", *(recording_named(f"R{i}", "here", i) for i in range(5)))
-    with pytest.raises(StoreError, match="made for other recordings"):
+    with pytest.raises(StoreError, match="made for another store"):
         load_folds(fold_file, other)
+
+
+def test_a_fold_file_made_before_labels_were_corrected_is_refused(tmp_path: Path) -> None:
+    recordings = [recording_named(f"R{i}", "here", i, codes=()) for i in range(4)]
+    old = store_of(tmp_path / "old", *recordings)
+    corrected = [replace(recordings[0], codes=("426783006",)), *recordings[1:]]
+    new = store_of(tmp_path / "new", *corrected)
+    save_folds(make_folds(old, CLASSES, FoldSettings(k=2)), tmp_path / "folds.json")
+    assert old.keys == new.keys
+    with pytest.raises(StoreError, match="its labels have changed"):
+        load_folds(tmp_path / "folds.json", new)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": {}}'])

@@ -180,6 +180,26 @@ def test_bad_files_are_left_out_and_listed_with_their_reason(
         assert words in reasons[f"hospital/{name}.hea"]
 
 
+def test_a_header_that_cannot_be_opened_is_left_out_and_listed(
+    write_record: Write, tmp_path: Path
+) -> None:
+    write_record("good", folder=tmp_path / "in")
+    (tmp_path / "in" / "folder.hea").mkdir()
+    (tmp_path / "in" / "link.hea").symlink_to(tmp_path / "nowhere")
+    store = ingest(FolderSource.find([tmp_path / "in"]), tmp_path / "s", IngestSettings(fs=50))
+    assert [row["recording"] for row in refused_of(store.path)] == ["in/folder.hea", "in/link.hea"]
+
+
+def test_a_folder_whose_headers_have_changed_is_another_source(
+    write_record: Write, tmp_path: Path
+) -> None:
+    header = write_record(folder=tmp_path / "in")
+    ingest(FolderSource.find([tmp_path / "in"]), tmp_path / "s", IngestSettings(fs=50))
+    header.write_text(header.read_text().replace("426783006", "164889003"))
+    with pytest.raises(StoreError, match="begun from other recordings"):
+        ingest(FolderSource.find([tmp_path / "in"]), tmp_path / "s", IngestSettings(fs=50))
+
+
 def test_a_source_without_one_readable_recording_is_refused_with_the_first_reason(
     write_record: Write, tmp_path: Path
 ) -> None:

@@ -56,7 +56,8 @@ def test_a_worker_that_is_killed_is_told_with_what_to_do() -> None:
         list(map_items(die_at_2, list(range(6)), 2))
 
 
-def test_workers_are_other_processes_with_one_thread_each() -> None:
+def test_workers_are_other_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     found = [result for _, result in map_items(threads_and_process, [1, 1, 1, 1], 2)]
     assert {threads for threads, _ in found} == {"1"}
     assert os.getpid() not in {process for _, process in found}

@@ -100,6 +100,21 @@ def test_unknown_labels_count_neither_as_true_nor_as_given() -> None:
     assert scored(truth, given_, mask) == pytest.approx(1)
 
 
+def test_the_score_is_not_defined_where_nobody_looked_for_sinus_rhythm() -> None:
+    truth = labels_of("AF", "SB")
+    mask = np.ones_like(truth)
+    mask[:, CODES.index(diagnosis("NSR").code)] = False
+    assert np.isnan(scored(truth, truth, mask))
+
+
+@given(seed=st.integers(0, 10**6))
+def test_answering_sinus_rhythm_where_it_is_known_scores_0(seed: int) -> None:
+    truth = _random(seed)
+    mask = np.random.default_rng(seed).random(truth.shape) < 0.8
+    mask[0] = True
+    assert scored(truth, labels_of(*["NSR"] * len(truth)), mask) == pytest.approx(0)
+
+
 def test_a_label_that_is_unknown_is_not_true() -> None:
     truth, given_ = labels_of("AF LAD", "SB"), labels_of("AF", "SB")
     mask = np.ones_like(truth)

@@ -72,9 +72,9 @@ def test_words_that_are_no_label_mean_unknown_not_absent(label: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "age"),
-    [("60", 60.0), ("4", 4.0), ("0", 0.0), ("54.5", 54.5), ("89", 89.0), ("89.5", 90.0), ("90", 90.0), ("93", 90.0),
-     ("300", 90.0), ("301", None), ("-1", None), ("NaN", None), ("", None), ("inf", None),
-     ("Unknown", None)],
+    [("60", 60.0), ("4", 4.0), ("0", 0.0), ("54.5", 54.5), ("89", 89.0), ("89.5", 90.0),
+     ("90", 90.0), ("93", 90.0), ("300", 90.0), ("301", None), ("-1", None), ("NaN", None),
+     ("", None), ("inf", None), ("Unknown", None)],
 )  # fmt: skip
 def test_ages_are_years_or_none_and_90_above_89(text: str, age: float | None) -> None:
     assert age_of(header(f"#Age: {text}")) == age
@@ -171,7 +171,7 @@ def test_a_header_that_makes_no_sense_is_refused_with_what_it_says(text: str, sa
 
 
 _WORDS = st.sampled_from(["A", "A.mat", "16", "16+24", "1000/mV", "0", "12", "500", "5000", "\n",
-                          "#Dx:", "1", "-1", "x", "/", "9" * 5000, "1e999", "A/2", "\0"])  # fmt: skip
+                          "#Dx:", "1", "-1", "x", "A/2", "9" * 5000, "1e999", "\0"])  # fmt: skip
 
 
 @given(text=st.text(max_size=200) | st.lists(_WORDS, max_size=30).map(" ".join))

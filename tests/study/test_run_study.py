@@ -20,7 +20,7 @@ from leadlens.study import cell as cell_module
 from leadlens.study.explaining import load_explanations
 from leadlens.study.plan import Cell, plan_cells
 from leadlens.study.results import collect, write_results
-from leadlens.study.run import describe_data, finished_study, prepare_data, run_study
+from leadlens.study.run import describe_data, finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
 
 
@@ -49,7 +49,8 @@ def kept(cell: Cell) -> dict[str, np.ndarray]:
 
 
 def done_files(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("DONE")}
+    files = [*folder.rglob("DONE"), *folder.rglob("attributions.npz")]
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
 def test_every_cell_is_done_and_keeps_metrics_predictions_and_model(
@@ -292,7 +293,7 @@ def test_a_study_without_any_diagnosis_to_train_is_refused(
         "data.min_positives=61",
     )
     with pytest.raises(ConfigError, match="no diagnosis has 61 recordings"):
-        prepare_data(none, tmp_path, n_workers=1)
+        run_study(none, tmp_path, n_workers=1, device="cpu")
 
 
 def test_a_store_may_be_given_instead_of_a_simulation(
@@ -381,14 +382,19 @@ def test_explanations_made_with_other_settings_are_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a zip"])
-def test_damaged_explanations_are_refused_by_name(
-    study: StudySettings, copy: Path, content: bytes
+def test_damaged_explanations_are_refused_and_made_again_by_the_next_run(
+    study: StudySettings, copy: Path, tiny_study: Path, content: bytes
 ) -> None:
     assert study.explain is not None
+    folder = copy / "explanations"
     _, _, tasks = finished_study(copy)
-    (copy / "explanations" / "attributions.npz").write_bytes(content)
-    with pytest.raises(StoreError, match=r"attributions\.npz is damaged"):
-        load_explanations(tasks[0], study.explain, copy / "explanations")
+    (folder / "attributions.npz").write_bytes(content)
+    with pytest.raises(StoreError, match="does not hold this study's explanations"):
+        load_explanations(tasks[0], study.explain, folder)
+    run_study(study, copy, n_workers=1, device="cpu")
+    again = load_explanations(tasks[0], study.explain, folder)
+    first = load_explanations(tasks[0], study.explain, tiny_study / "explanations")
+    np.testing.assert_allclose(again.map.values, first.map.values, rtol=1e-6)
 
 
 def test_the_data_are_described_by_counts(tiny_study: Path) -> None:
@@ -417,7 +423,7 @@ def test_only_recordings_of_the_exact_duration_take_part_where_asked(
         "data.min_positives=1",
     )
     with pytest.raises(ConfigError, match=r"no recording of .* lasts exactly 10 s"):
-        prepare_data(exact, tmp_path / "study", n_workers=1)
+        run_study(exact, tmp_path / "study", n_workers=1, device="cpu")
 
 
 def test_the_leaking_schedule_watches_the_tested_fold(

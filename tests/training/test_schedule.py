@@ -131,6 +131,11 @@ def test_the_plateau_schedule_counts_as_keras_does(
     )
 
 
+@pytest.mark.parametrize(("decrease", "rate"), [(0.9e-4, 0.1), (1.1e-4, 1.0)])
+def test_less_than_keras_smallest_decrease_is_no_improvement(decrease: float, rate: float) -> None:
+    assert plateau_rates([1.0, 1.0 - decrease], patience=1, cooldown=2)[-1] == pytest.approx(rate)
+
+
 def test_the_plateau_schedule_with_the_published_cooldown_by_hand() -> None:
     losses = [1.0, 0.9, 0.95, 0.95, 0.95, 0.8, 0.8]
     # Bad at 2: act, wait 2 epochs (3 passes, 4 counts again): act; 5 is better; 6 is bad: act,

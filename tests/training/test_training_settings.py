@@ -40,6 +40,16 @@ def test_a_change_replaces_one_setting_and_leaves_the_others() -> None:
     assert preset("paper", {"loss": "bce"}) == preset("paper").model_copy(update={"loss": "bce"})
 
 
+def test_a_change_of_the_networks_size_keeps_the_presets_network() -> None:
+    small = preset("small").model
+    assert preset("small", {"model": {"depth": 2}}).model == small.model_copy(update={"depth": 2})
+
+
+def test_another_network_starts_from_its_own_defaults() -> None:
+    changed = preset("small", {"model": {"name": "paper_inception"}})
+    assert changed.model == PaperInceptionSettings()
+
+
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ConfigError, match=r"'huge'.*small, inception_time, paper"):
         preset("huge")

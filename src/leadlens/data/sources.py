@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -119,7 +120,9 @@ class FolderSource:
         digest = hashlib.sha256()
         for position, header in enumerate(self.headers):
             digest.update(self.name(position).encode())
-            digest.update((self.roots[header.root] / header.path).read_bytes())
+            # A header that cannot be opened is refused later, with its reason.
+            with suppress(OSError):
+                digest.update((self.roots[header.root] / header.path).read_bytes())
         return {
             "kind": "folders",
             "roots": [root.resolve().name for root in self.roots],

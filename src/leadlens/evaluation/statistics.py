@@ -42,7 +42,7 @@ def mean_auroc_interval(
         return abs(mean - value) - z * float(np.sqrt(max(variance, 0.0))) / len(folds)
 
     near = 1e-9
-    # With millions of recordings the interval can be narrower than `near`: then it ends there.
+    # With billions of recordings the interval can be narrower than `near`: then it ends there.
     low, high = max(mean - near, 0.0), min(mean + near, 1.0)
     if low > 0.0 and distance(low) < 0.0:
         low = brentq(distance, 0.0, low)

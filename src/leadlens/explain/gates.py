@@ -18,7 +18,7 @@ def attribution_gate(attribution: Attribution, column: int) -> str | None:
     """Return why the explanation of one class in one ECG is withheld, or None."""
     r2 = float(attribution.r2[column])
     if r2 < MIN_R2:
-        return f"the surrogate gives {max(r2, 0.0):.0%} of the model's changes (needs {MIN_R2:.0%})"
+        return _too_little(r2)
     return None
 
 
@@ -44,5 +44,11 @@ def class_gate(
         auroc = float(test.statistic) / (len(with_it) * len(without))
         return f"the model does not tell it from chance (AUROC {auroc:.2f})"
     if r2 < MIN_R2:
-        return f"the surrogate gives {max(r2, 0.0):.0%} of the model's changes (needs {MIN_R2:.0%})"
+        return _too_little(r2)
     return None
+
+
+def _too_little(r2: float) -> str:
+    """Return the reason for a surrogate that explains too little, never rounded up to the limit."""
+    share = int(100 * max(r2, 0.0))
+    return f"the surrogate gives {share}% of the model's changes (needs {MIN_R2:.0%})"

@@ -21,8 +21,8 @@ class ExplainSettings(BaseModel):
         replacement: what takes the place of a masked piece: the isoelectric line (each lead's
             median) or a straight line between the piece's ends.
         design: "hadamard", folded and orthogonal, or "bernoulli", LIME's random masks.
-        n_samples: masks of the bernoulli design; the hadamard design has twice a power of two,
-            at least one and a half times as many masks as players.
+        n_samples: masks of the bernoulli design; the hadamard design has the smallest power
+            of two that gives three masks a coefficient.
         ridge: penalty on the squared coefficients, for weights that average 1.
         kernel_width: of LIME's exponential kernel on the cosine distance from the unmasked ECG.
         seed: of the designs.

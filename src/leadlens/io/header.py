@@ -21,6 +21,7 @@ _CPSC_LABELS: Final = {
     "I-AVB": "270492004",
     "STD": "429622005",
     "STE": "164931005",
+    "PVC": "164884008",
 }
 LOWEST_FS: Final = 1.0
 HIGHEST_FS: Final = 1e6

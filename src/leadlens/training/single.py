@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from leadlens.bundle import Bundle
+from leadlens.bundle import CONFIG, Bundle
 from leadlens.data.batches import Dataset
 from leadlens.data.derive import derive_store
 from leadlens.data.folds import assign_folds, groups_of
@@ -46,11 +46,14 @@ def train_single(
     waveform are all trained on or all held out. With `hold_out` 0 nothing is scored: {}.
 
     Raises:
-        ConfigError: settings that are not allowed, or no diagnosis with enough recordings.
+        ConfigError: settings that are not allowed, no diagnosis with enough recordings, or a
+            finished model in `out`.
     """
     settings = preset(preset_name, changes)
     if settings.schedule == "published_plateau":
         raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
+    if (out / CONFIG).exists():
+        raise ConfigError(f"{out} holds a finished model: choose another --out")
     place = choose_device(device)
     source = open_store(store_path, verify=True)
     classes = _classes(source, min_positives)
@@ -67,9 +70,9 @@ def train_single(
             on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None
         ),
     )
-    save_trained(out, network, train, settings)
     scores = scores_of(network, test, settings, device) if test is not None else {}
     write_json(out / "training.json", {"history": history, "held_out": _jsonable(scores)})
+    save_trained(out, network, train, settings)
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
     if store is not source:
         shutil.rmtree(scratch)

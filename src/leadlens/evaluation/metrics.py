@@ -1,8 +1,8 @@
 """Multi-label scores, per class and macro, with unknown labels left out.
 
-A class without a known positive in the tested recordings is absent: its AUROC, AUPRC and F1 are NaN,
-left out of the macro means, and it is counted. AUROC and AUPRC need a known negative besides. (The
-Challenge's own scorer keeps an absent class as soon as it is once predicted;
+A class without a known positive in the tested recordings is absent: its AUROC, AUPRC and F1 are
+NaN, left out of the macro means, and it is counted. AUROC and AUPRC need a known negative besides.
+(The Challenge's own scorer keeps an absent class as soon as it is once predicted;
 `evaluation.challenge` does the same.)
 """
 

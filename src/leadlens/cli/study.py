@@ -169,7 +169,7 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
     for name, floor in results["conditions"][0]["floors"].items():
         empty = [""] * (len(axes) - 1)
         rows.append([f"({name})", *empty, *(_plus_minus(floor[m], None) for m in metrics)])
-    title = f"{folder.name}: mean over folds \u00b1 SD; in brackets what guessing scores"
+    title = f"{folder.resolve().name}: mean over folds \u00b1 SD; in brackets what guessing scores"
     headings = [COLUMNS[m].removesuffix(" score") for m in metrics]
     print_table(title, [*axes, *headings], rows, n_left=len(axes))
     out.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)

@@ -248,3 +248,20 @@ def test_the_order_of_the_keys_in_the_file_does_not_matter(
     numbers = fold_numbers(load_folds(fold_file, small_store), small_store)
     made = make_folds(small_store, CLASSES, FoldSettings(k=4))
     assert np.array_equal(numbers, fold_numbers(made, small_store))
+
+
+def test_recordings_that_take_no_part_are_in_no_fold_and_do_not_unbalance_the_others(
+    small_store: Store,
+) -> None:
+    chosen = np.arange(0, len(small_store.keys), 2)
+    folds = make_folds(small_store, CLASSES, FoldSettings(k=4), chosen)
+    numbers = fold_numbers(folds, small_store)
+    assert (numbers[1::2] == -1).all()
+    counts = np.bincount(numbers[chosen], minlength=4)
+    assert np.abs(counts - len(chosen) / 4).max() <= len(chosen) / 16
+
+
+def test_more_label_combination_folds_than_recordings_are_refused(small_store: Store) -> None:
+    settings = FoldSettings(k=5, method="label_combination")
+    with pytest.raises(ConfigError, match="5 folds of 3 recordings"):
+        make_folds(small_store, CLASSES, settings, np.arange(3))

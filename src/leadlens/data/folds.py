@@ -88,14 +88,29 @@ def groups_of(store: Store) -> Int[np.ndarray, " recording"]:
     return np.array([number[name] for name in roots])
 
 
-def make_folds(store: Store, classes: tuple[str, ...], settings: FoldSettings) -> FoldFile:
-    """Return the assignment of the recordings of `store` to folds."""
-    labels, _ = store.labels(classes)
+def make_folds(
+    store: Store,
+    classes: tuple[str, ...],
+    settings: FoldSettings,
+    recordings: Int[np.ndarray, " recording"] | None = None,
+) -> FoldFile:
+    """Return the assignment of recordings of `store` to folds.
+
+    Args:
+        store: holds the recordings.
+        classes: codes whose positives are spread evenly.
+        settings: number of folds, method, seed.
+        recordings: positions of those that take part (default: all).
+    """
+    chosen = np.arange(len(store.keys)) if recordings is None else recordings
+    labels = store.labels(classes)[0][chosen]
     if settings.method == "label_combination":
         folds = _by_label_combination(labels, settings)
     else:
-        folds = assign_folds(labels, groups_of(store), settings.k, settings.seed)
-    assignment = {key: int(fold) for key, fold in zip(store.keys, folds, strict=True)}
+        _, groups = np.unique(groups_of(store)[chosen], return_inverse=True)
+        folds = assign_folds(labels, groups, settings.k, settings.seed)
+    keys = [store.keys[i] for i in chosen]
+    assignment = {key: int(fold) for key, fold in zip(keys, folds, strict=True)}
     return FoldFile(
         settings=settings,
         classes=classes,
@@ -112,6 +127,8 @@ def _by_label_combination(
     # Here, not above: it takes a second to import, and every command reads this module's settings.
     from sklearn.model_selection import StratifiedKFold
 
+    if len(labels) < settings.k:
+        raise ConfigError(f"{settings.k} folds of {len(labels)} recordings cannot be made")
     combination = np.array(["".join("01"[int(x)] for x in row) for row in labels])
     folds = np.empty(len(labels), dtype=int)
     splitter = StratifiedKFold(settings.k, shuffle=True, random_state=settings.seed)
@@ -145,8 +162,8 @@ def load_folds(path: Path, store: Store) -> FoldFile:
 
 
 def fold_numbers(folds: FoldFile, store: Store) -> Int[np.ndarray, " recording"]:
-    """Return the fold of each recording of `store`, in its order."""
-    return np.array([folds.assignment[key] for key in store.keys])
+    """Return the fold of each recording of `store`, in its order; -1 where it takes no part."""
+    return np.array([folds.assignment.get(key, -1) for key in store.keys])
 
 
 def _hash(assignment: dict[str, int]) -> str:

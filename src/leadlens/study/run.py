@@ -160,7 +160,7 @@ def _data(study: StudySettings, store: Store, folder: Path, make: bool) -> Study
     }
     path = folder / FOLDS
     if make and not path.exists():
-        save_folds(make_folds(store, classes, study.folds), path)
+        save_folds(make_folds(store, classes, study.folds, np.array(recordings)), path)
     return StudyData(store, load_folds(path, store), recordings, classes, absent)
 
 

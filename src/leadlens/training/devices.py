@@ -2,14 +2,11 @@
 
 import platform
 from importlib import metadata
-from typing import Literal
 
 import torch
 
 import leadlens
 from leadlens.errors import ConfigError
-
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def choose_device(name: str = "auto") -> torch.device:

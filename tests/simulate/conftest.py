@@ -1,12 +1,13 @@
-"""Cohorts that several tests look at, drawn once."""
+"""The programmes that several tests look at."""
+
+import os
 
 import pytest
-
-from leadlens.simulate import CohortSettings
-from leadlens.simulate.cohort import Case, draw_case
+from programmes import Table, read_tables
 
 
 @pytest.fixture(scope="session")
-def balanced() -> list[Case]:
-    settings = CohortSettings(n_recordings=1500, seed=1)
-    return [draw_case(settings, index) for index in range(1500)]
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
+    """Programmes of thousands of recordings of each cohort; workers of one run share them."""
+    folder = tmp_path_factory.getbasetemp()
+    return read_tables(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)

@@ -31,7 +31,7 @@ StoreArgument = Annotated[Path, typer.Argument(help="A store made by ingest or s
 def train(
     store: StoreArgument,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the model to make.")],
-    preset: Annotated[str, typer.Option(help="small, inception_time or paper.")] = "small",
+    preset: Annotated[str, typer.Option(help="small, resnet, inception_time or paper.")] = "small",
     fs: Annotated[float | None, typer.Option(help="Rate, Hz (default: the store's).")] = None,
     hold_out: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of recordings kept for the test.")

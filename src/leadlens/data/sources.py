@@ -5,13 +5,16 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
 from leadlens.io import read
-from leadlens.simulate import CohortSettings, simulate_recording
+from leadlens.simulate import Batch, CohortSettings, programme_batch, recording_of
 
 CHALLENGE_SOURCES: Final = (
     "cpsc_2018",
@@ -29,6 +32,9 @@ _CHALLENGE_CITATION: Final = (
     "PhysioNet/CinC Challenge 2021: Reyna et al., Computing in Cardiology 2021, CC BY 4.0"
 )
 _PTBXL_CITATION: Final = "PTB-XL: Wagner et al., Scientific Data 7:154, 2020, CC BY 4.0"
+
+_COHORT_BATCH: Final = 128
+"""Simulated recordings that are programmed together when one of them is loaded."""
 
 _FIVE_DIGITS: Final = re.compile(r"(?<!\d)(\d{5})(?!\d)")
 
@@ -146,12 +152,20 @@ class CohortSource:
         return f"simulated recording {position}"
 
     def load(self, position: int) -> Recording:
-        """Simulate one recording."""
-        return simulate_recording(self.settings, position)
+        """Simulate one recording; those near it are programmed with it."""
+        first = position - position % _COHORT_BATCH
+        last = min(first + _COHORT_BATCH, len(self))
+        return recording_of(_cohort_batch(self.settings, first, last), position - first)
 
     def describe(self) -> dict[str, object]:
         """Return the kind and the simulator's settings."""
         return {"kind": "simulated", **self.settings.model_dump(mode="json")}
+
+
+@lru_cache(maxsize=1)
+def _cohort_batch(settings: CohortSettings, first: int, last: int) -> Batch:
+    """Return the programmes of some recordings, kept while they are loaded one after another."""
+    return programme_batch(settings, np.arange(first, last))
 
 
 def source_of(path: str) -> str:

@@ -1,12 +1,13 @@
-"""Reading ECG files: `read(path)` gives a Recording, whatever the format."""
+"""ECG files: `read` gives a Recording, whatever the format; `write_wfdb` writes one."""
 
 from pathlib import Path
 
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ReadError
 from leadlens.io.wfdb import read_wfdb
+from leadlens.io.write import write_wfdb
 
-__all__ = ["read"]
+__all__ = ["read", "write_wfdb"]
 
 _WFDB_SUFFIXES = ("", ".hea", ".mat", ".dat")
 

@@ -6,15 +6,20 @@ from torch import nn
 from leadlens.errors import ConfigError
 from leadlens.models.inception_time import InceptionTime
 from leadlens.models.paper_inception import PaperInception
-from leadlens.models.settings import InceptionTimeSettings, PaperInceptionSettings
+from leadlens.models.resnet import ResNet
+from leadlens.models.settings import (
+    InceptionTimeSettings,
+    PaperInceptionSettings,
+    ResNetSettings,
+)
 
 
 def build_model(
-    settings: PaperInceptionSettings | InceptionTimeSettings,
+    settings: PaperInceptionSettings | InceptionTimeSettings | ResNetSettings,
     n_leads: int,
     n_classes: int,
     seed: int = 0,
-) -> PaperInception | InceptionTime:
+) -> PaperInception | InceptionTime | ResNet:
     """Return the network that `settings` describe, with weights drawn from `seed`.
 
     Raises:
@@ -26,6 +31,8 @@ def build_model(
         torch.manual_seed(seed)
         if isinstance(settings, PaperInceptionSettings):
             return PaperInception(settings, n_leads, n_classes)
+        if isinstance(settings, ResNetSettings):
+            return ResNet(settings, n_leads, n_classes)
         return InceptionTime(settings, n_leads, n_classes)
 
 

@@ -5,7 +5,7 @@ They live apart from the networks so that a study can be planned without importi
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 LossName = Literal["bce", "soft_f1", "double_soft_f1"]
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
@@ -29,6 +29,34 @@ class InceptionTimeSettings(BaseModel):
     kernels: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(40, 20, 10), min_length=1)
 
 
+class ResNetSettings(BaseModel):
+    """A residual network after Ribeiro et al. 2020; smaller than theirs by default.
+
+    Attributes:
+        n_filters: of each stage; the first also of the stem.
+        kernel: length of every convolution, odd.
+        stride: by which each stage shortens time.
+        dropout: between the convolutions of a stage.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Literal["resnet"] = "resnet"
+    n_filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(32, 64, 96, 128), min_length=1
+    )
+    kernel: int = Field(default=9, ge=1)
+    stride: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        """Refuse an even kernel, which would move waves by half a sample."""
+        if kernel % 2 == 0:
+            raise ValueError(f"kernel {kernel} is even: give an odd length")
+        return kernel
+
+
 ModelSettings = Annotated[
-    PaperInceptionSettings | InceptionTimeSettings, Field(discriminator="name")
+    PaperInceptionSettings | InceptionTimeSettings | ResNetSettings, Field(discriminator="name")
 ]

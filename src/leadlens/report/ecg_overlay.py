@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 
 from leadlens.ecg.leads import CHEST_LEADS, LIMB_LEADS
 from leadlens.ecg.recording import Recording
@@ -21,7 +21,8 @@ PANEL_WIDTH: Final = 21.0
 
 _BAND_SECONDS: Final = 0.02
 """A QRS complex is 80 to 120 ms long; bands of 20 ms follow it and keep the file small."""
-_LEVELS: Final = 10
+LEVELS: Final = 10
+"""Steps from no colour to the full one."""
 _STRONGEST: Final = 0.65
 """Opacity of the largest evidence: a black trace keeps a contrast of 7 : 1 on it."""
 _GROUP_NAMES: Final = {
@@ -71,22 +72,28 @@ def check_overlay(overlay: Overlay, recording: Recording) -> None:
 def band_markup(overlay: Overlay, recording: Recording, sheet: Sheet) -> str:
     """Return the bands behind the traces, one path for each sign and strength."""
     means, width = _band_means(overlay, recording)
-    scale = _scale(means)
+    scale = _scale(means) or 1.0
+    levels = (np.sign(means) * np.round(LEVELS * np.abs(means) / scale)).astype(int)
+    return level_bands(levels, width, recording, sheet)
+
+
+def level_bands(
+    levels: Int[np.ndarray, "lead band"], width: float, recording: Recording, sheet: Sheet
+) -> str:
+    """Return bands `width` s long, coloured by their level from -LEVELS to LEVELS."""
     outlines: dict[int, list[str]] = {}
     for cell in sheet.cells:
-        if scale == 0 or cell.lead not in recording.leads:
+        if cell.lead not in recording.leads:
             continue
-        values = means[recording.leads.index(cell.lead)]
-        levels = (np.sign(values) * np.round(_LEVELS * np.abs(values) / scale)).astype(int)
         row = sheet.rows[cell.row]
-        for level, first, last in _runs(levels):
+        for level, first, last in runs(levels[recording.leads.index(cell.lead)]):
             left, right = cell.x(first * width), cell.x(min(last * width, recording.duration))
             if level != 0 and right > left:
                 outlines.setdefault(level, []).append(
                     f"M{number(left)} {number(row.top + 1)}H{number(right)}"
                     f"V{number(row.bottom - 1)}H{number(left)}z"
                 )
-    return "".join(_coloured(level, "".join(outlines[level])) for level in sorted(outlines))
+    return "".join(coloured(level, "".join(outlines[level])) for level in sorted(outlines))
 
 
 def legend(overlay: Overlay, recording: Recording, y: float) -> str:
@@ -94,11 +101,11 @@ def legend(overlay: Overlay, recording: Recording, y: float) -> str:
     scale = _scale(_band_means(overlay, recording)[0])
     left = LEFT + 20
     steps = "".join(
-        _coloured(level, f"M{number(left + 2 * (level + _LEVELS))} {number(y - 3)}h2v3.6h-2z")
-        for level in range(-_LEVELS, _LEVELS + 1)
+        coloured(level, f"M{number(left + 2 * (level + LEVELS))} {number(y - 3)}h2v3.6h-2z")
+        for level in range(-LEVELS, LEVELS + 1)
         if level
     )
-    width = 2 * (2 * _LEVELS + 1)
+    width = 2 * (2 * LEVELS + 1)
     frame = element(
         "rect",
         x=left,
@@ -225,18 +232,18 @@ def _scale(means: Float[np.ndarray, "lead band"]) -> float:
     return float(np.abs(means).max(initial=0.0))
 
 
-def _runs(levels: np.ndarray) -> list[tuple[int, int, int]]:
+def runs(levels: Shaped[np.ndarray, " band"]) -> list[tuple[int, int, int]]:
     """Return (level, first band, band after the last) of each stretch of one level."""
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), levels.size]
     return [(int(levels[first]), first, last) for first, last in pairwise(edges)]
 
 
-def _coloured(level: int, outline: str) -> str:
-    """Return a filled path in the colour of `level`, which runs from -10 to 10."""
+def coloured(level: int, outline: str) -> str:
+    """Return a filled path in the colour of `level`, which runs from -LEVELS to LEVELS."""
     return element(
         "path",
         d=outline,
         fill=FOR if level > 0 else AGAINST,
-        fill_opacity=f"{_STRONGEST * abs(level) / _LEVELS:.3f}",
+        fill_opacity=f"{_STRONGEST * abs(level) / LEVELS:.3f}",
         class_="band",
     )

@@ -34,12 +34,12 @@ from leadlens.report.ecg_sheet import (
 )
 from leadlens.report.svg import drawing, element, label, number
 
-__all__ = ["Layout", "Overlay", "ecg_paper"]
+__all__ = ["PAPER_STYLE", "Layout", "Overlay", "ecg_paper", "on_paper", "paper_footer"]
 
 _POINTS_PER_SECOND: Final = 250
 """10 points a mm: more cannot be seen, and a 500 Hz ECG would be twice as large."""
 
-_STYLE: Final = (
+PAPER_STYLE: Final = (
     "#self .halo{paint-order:stroke;stroke:#fff;stroke-width:.9px;stroke-linejoin:round}"
     "@media screen and (max-width:640px){#self .minor,#self .detail{display:none}"
     "#self .lead{font-size:6.5px}#self .note{font-size:5px}#self .heading{font-size:6.5px}"
@@ -68,29 +68,37 @@ def ecg_paper(
         check_overlay(overlay, recording)
     heading = 7.5 if title else 0.0
     sheet = sheet_of(recording, layout, LEFT + heading + (7.5 if overlay is not None else 0.0))
-    parts = [_paper(sheet)]
+    parts = []
     if title:
         parts.append(label(LEFT, 5.5, title, 4.6, class_="heading", font_weight="bold"))
+    behind = ""
     if overlay is not None:
-        parts.append(band_markup(overlay, recording, sheet))
+        behind = band_markup(overlay, recording, sheet)
         parts.append(legend(overlay, recording, heading + 5.0))
-    parts.append(_grid(sheet))
-    if overlay is not None:
         parts.append(bar_panel(overlay, recording, sheet))
-    if recording.units == "mV":
-        parts.extend(_calibration(row) for row in sheet.rows)
-    parts.extend(_clip_path(row, index, name) for index, row in enumerate(sheet.rows))
-    parts.extend(_lead(cell, recording, sheet, name) for cell in sheet.cells)
-    footer = _footer(recording, sheet, layout)
-    parts.extend(
-        label(LEFT, sheet.bottom + 5 + 5.5 * line, text, 3.2, class_="note")
-        for line, text in enumerate(footer)
-    )
+    footer = paper_footer(recording, sheet, layout)
+    parts.append(on_paper(recording, sheet, footer, name, behind))
     width = RIGHT + (PANEL_WIDTH + 0.5 if overlay is not None else LEFT)
     size = (width, sheet.bottom + 1.5 + 5.5 * len(footer))
     spoken = title or f"ECG {recording.record_id}, {len(recording.leads)} leads"
     spoken += f", {overlay.label}" if overlay is not None else ""
-    return drawing(name, spoken, "".join(parts), size, "mm", style=_STYLE)
+    return drawing(name, spoken, "".join(parts), size, "mm", style=PAPER_STYLE)
+
+
+def on_paper(
+    recording: Recording, sheet: Sheet, footer: list[str], name: str, behind: str = ""
+) -> str:
+    """Return paper, grid and traces, with the markup `behind` under the grid, and lines below."""
+    parts = [_paper(sheet), behind, _grid(sheet)]
+    if recording.units == "mV":
+        parts.extend(_calibration(row) for row in sheet.rows)
+    parts.extend(_clip_path(row, index, name) for index, row in enumerate(sheet.rows))
+    parts.extend(_lead(cell, recording, sheet, name) for cell in sheet.cells)
+    parts.extend(
+        label(LEFT, sheet.bottom + 5 + 5.5 * line, text, 3.2, class_="note")
+        for line, text in enumerate(footer)
+    )
+    return "".join(parts)
 
 
 def _paper(sheet: Sheet) -> str:
@@ -212,7 +220,7 @@ def _hundredths(count: int) -> str:
     return f"-{text}" if count < 0 else f" {text}"
 
 
-def _footer(recording: Recording, sheet: Sheet, layout: str) -> list[str]:
+def paper_footer(recording: Recording, sheet: Sheet, layout: str) -> list[str]:
     """Return the scale, rate and name, then what a reader must know about this drawing."""
     in_mv = recording.units == "mV"
     scale = "10 mm/mV" if in_mv else "amplitude in relative units, each lead scaled to fit"

@@ -1,5 +1,27 @@
 """Simulated 12-lead recordings with the 30 diagnoses: everything runs without any data."""
 
-from leadlens.simulate.cohort import CohortSettings, simulate_cohort, simulate_recording
+from leadlens.simulate.cohort import (
+    Batch,
+    CohortSettings,
+    programme_batch,
+    recording_of,
+    render_all,
+    simulate_batches,
+    simulate_cohort,
+    simulate_recording,
+)
+from leadlens.simulate.evidence import Evidence, evidence, evidence_for
 
-__all__ = ["CohortSettings", "simulate_cohort", "simulate_recording"]
+__all__ = [
+    "Batch",
+    "CohortSettings",
+    "Evidence",
+    "evidence",
+    "evidence_for",
+    "programme_batch",
+    "recording_of",
+    "render_all",
+    "simulate_batches",
+    "simulate_cohort",
+    "simulate_recording",
+]

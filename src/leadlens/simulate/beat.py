@@ -1,179 +1,342 @@
-"""Beat: the subject's dominant QRS and T, shaped by the planned conditions.
+"""Beat: each subject's dominant QRS and T, shaped by the planned conditions.
 
-Many candidates are drawn, shaped and measured at once; the first that meets all planned criteria
-and stays clear of all others is taken. What is measured on it decides the labels.
+A beat is drawn, shaped and measured; it is taken when it meets the criteria of exactly what is
+planned, and when the same draws without all or without each of the conditions meet no criterion
+that they should not. Otherwise the next attempt is drawn. So labels are complete, and every
+recording has twins in which one diagnosis is absent and nothing else changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
-from leadlens.simulate.conditions import Plan
-from leadlens.simulate.measure import Measures, criteria, measure, of_lead
-from leadlens.simulate.shape import (
-    lower_voltage,
-    qrs_duration,
-    qrs_timing,
-    shape_qrs,
-    shape_t,
-    steer_axis,
+from leadlens.simulate.conditions import FINDINGS, LOOKALIKES, RHYTHMS, Plan
+from leadlens.simulate.measure import (
+    Answers,
+    Measures,
+    axis_of,
+    criteria,
+    measure,
+    of_lead,
+    qrs_limits,
 )
+from leadlens.simulate.repolarisation import Repolarisation, repolarisation
+from leadlens.simulate.shape import (
+    N_WAVES,
+    TERMINAL,
+    TERMINAL_CONDITIONS,
+    core_durations,
+    node_timing,
+    qrs_durations,
+    shape_qrs,
+    turn_to_axis,
+)
+from leadlens.simulate.streams import Streams, between
 from leadlens.simulate.torso import calibration, draw_lead_fields
 
-N_CANDIDATES: Final = 40
-CLEARANCE: Final = 0.72
-"""Strictness under which beats without a diagnosis must still not meet its criterion."""
-Q_CLEARANCE: Final = 0.55
+MAX_ATTEMPTS: Final = 120
+CLEARANCE: Final = 0.28
+"""How far beats without a diagnosis stay from its criterion, but for one in seven."""
+Q_CLEARANCE: Final = 0.45
 """The same for Q waves: a normal septal q is short and shallow."""
+NEAR_SHARE: Final = 0.15
+_ROWS: Final = 128
 
 MEASURED: Final = ("LAD", "RAD", "LQRSV", "PRWP", "QAb", "TInv", "TAb")
+_SHAPING: Final = tuple(name for name in FINDINGS if name not in ("IAVB", "PAC", "PVC", "LQT"))
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Beat:
-    """One subject's dominant beat: waves in s from QRS onset, vectors in mV.
+class Beats:
+    """The dominant beats of a batch: waves in s from QRS onset, vectors in mV.
 
     Attributes:
         lead_field: the ventricular lead field.
         qrs_centre, qrs_width, qrs_vector: the QRS as Gaussians.
-        qrs_duration: s.
-        t_vector, st_vector: amplitudes of the T wave and of a shift of the ST segment.
-        qtc: programmed QT at an RR of 1 s (Fridericia), s.
-        measured: those of MEASURED whose criterion the beat meets.
+        qrs_duration: between the passes of VELOCITY_SHARE, s.
+        after_qrs: T, ST, J and U.
+        measures: of the noise-free beat.
     """
 
-    lead_field: Float[Array, "8 3"]
-    qrs_centre: Float[Array, " wave"]
-    qrs_width: Float[Array, " wave"]
-    qrs_vector: Float[Array, "wave 3"]
-    qrs_duration: float
-    t_vector: Float[Array, " 3"]
-    st_vector: Float[Array, " 3"]
-    qtc: float
-    measured: frozenset[str]
+    lead_field: Float[Array, "n 8 3"]
+    qrs_centre: Float[Array, "n wave"]
+    qrs_width: Float[Array, "n wave"]
+    qrs_vector: Float[Array, "n wave 3"]
+    qrs_duration: Float[Array, " n"]
+    after_qrs: Repolarisation
+    measures: Measures
 
 
-def draw_beat(
+def draw_beats(
     plan: Plan,
-    sex: str,
-    lead_fields: np.random.Generator,
-    qrs_rng: np.random.Generator,
-    t_rng: np.random.Generator,
-) -> Beat:
-    """Return the dominant beat of a subject with the planned conditions."""
-    n = N_CANDIDATES
-    field = draw_lead_fields(lead_fields, n)
-    duration = qrs_duration(plan, sex, qrs_rng)
-    core = min(duration, qrs_rng.uniform(0.078, 0.094)) if plan.has("RBBB", "IRBBB") else duration
-    centre, width = qrs_timing(plan, duration, core, qrs_rng)
-    qrs, t_vector = _normal_vectors(qrs_rng, n)
-    qrs = shape_qrs(plan, qrs, qrs_rng)
-    qrs = steer_axis(plan, field, qrs, width, qrs_rng)
-    t_vector, st_vector = shape_t(plan, qrs, t_vector, t_rng)
-    if plan.has("LQRSV"):
-        field, t_vector = lower_voltage(field, centre, width, qrs, t_vector, duration, qrs_rng)
-    measures = measure(field, centre, width, qrs, t_vector, duration)
-    best = int(np.argmin(_misfit(plan, measures)))
-    met = criteria(measures)
-    judged = [name for name in MEASURED if _is_judged(plan, name)]
-    return Beat(
-        lead_field=field[best],
-        qrs_centre=centre,
-        qrs_width=width,
-        qrs_vector=qrs[best],
-        qrs_duration=duration,
-        t_vector=t_vector[best],
-        st_vector=st_vector[best],
-        qtc=_qtc(plan, sex, duration, t_rng),
-        measured=frozenset(name for name in judged if met[name][best]),
+    is_male: Bool[Array, " n"],
+    streams: Streams,
+    keep: Bool[Array, "n finding"] | None = None,
+) -> tuple[Plan, Int[Array, " n"]]:
+    """Return the plans and, for each recording, the first attempt whose beat fits its plan.
+
+    Where no attempt fits (about one in a thousand), of the findings that shape the beat only one
+    is kept: one of `keep`, else the first.
+    """
+    attempt = np.full(len(plan), 2 * MAX_ATTEMPTS)
+    pending, turn = np.arange(len(plan)), 0
+    while len(pending) and turn < 2 * MAX_ATTEMPTS:
+        if turn == MAX_ATTEMPTS:
+            plan = _keep_one(plan, pending, keep)
+        # several attempts at once when few recordings are left: the first that fits counts
+        n_turns = 1 if turn == 0 else max(1, _ROWS // len(pending))
+        n_turns = min(n_turns, MAX_ATTEMPTS - turn % MAX_ATTEMPTS)
+        rows = np.repeat(pending, n_turns)
+        turns = np.tile(np.arange(turn, turn + n_turns), len(pending))
+        tried = streams.take(rows).at(turns)
+        does_fit = _fits(plan.take(rows), is_male[rows], tried).reshape(-1, n_turns)
+        is_found = does_fit.any(axis=1)
+        attempt[pending[is_found]] = turn + does_fit[is_found].argmax(axis=1)
+        pending, turn = pending[~is_found], turn + n_turns
+    return plan, attempt
+
+
+def shape_beats(plan: Plan, is_male: Bool[Array, " n"], streams: Streams) -> Beats:
+    """Return the beats of these plans with the draws of `streams`, fitting or not."""
+    field = draw_lead_fields(streams)
+    total, normal = qrs_durations(plan, is_male, streams)
+    centre, width = node_timing(total, normal, plan, streams)
+    qrs, t_vector = _normal_vectors(streams)
+    conduction = shape_qrs(_only_conduction(plan), qrs, streams)
+    centre, width = _fit_duration(plan, field, centre, width, conduction, total, normal)
+    qrs = shape_qrs(plan, qrs, streams)
+    qrs = turn_to_axis(plan, field, qrs, width, streams)
+    excess = np.maximum(total - 0.110, 0.0)
+    after = repolarisation(plan, qrs, t_vector, excess, is_male, streams)
+    if plan.has("LQRSV").any():
+        field, after = _lower_voltage(plan, field, centre, width, qrs, total, after, streams)
+    measures = measure(field, centre, width, qrs, _t_peak(after), total)
+    return Beats(field, centre, width, qrs, total, after, measures)
+
+
+def judged(plan: Plan) -> Answers:
+    """Return for each measured diagnosis where its criterion applies.
+
+    It does not where conduction or pacing explains the finding.
+    """
+    is_paced, has_block = plan.has("PR"), plan.has("RBBB", "LBBB")
+    applies = dict.fromkeys(MEASURED, ~is_paced)
+    for name in ("TAb", "TInv", "PRWP"):
+        applies[name] = ~is_paced & ~has_block
+    applies["QAb"] = ~is_paced & ~plan.has("LBBB")
+    return applies
+
+
+def expected(plan: Plan) -> Answers:
+    """Return for each measured diagnosis whether the plan brings it about."""
+    return {
+        "LAD": plan.has("LAD", "LAnFB"),
+        "TAb": plan.has("TAb", "TInv"),
+        **{name: plan.has(name) for name in MEASURED if name not in ("LAD", "TAb")},
+    }
+
+
+def _fits(plan: Plan, is_male: Bool[Array, " n"], streams: Streams) -> Bool[Array, " n"]:
+    """Return which beats fit their plans, and whose twins fit theirs."""
+    is_near = streams.uniform("near", 1)[:, 0] < NEAR_SHARE
+    beats = shape_beats(plan, is_male, streams)
+    does_fit = _meets_exactly(plan, beats.measures, is_near) & _looks_right(plan, beats)
+    candidates = np.flatnonzero(does_fit)
+    rows, twins = _twin_plans(plan, candidates)
+    if len(rows):
+        twin_beats = shape_beats(twins, is_male[rows], streams.take(rows))
+        no_slack = np.ones(len(rows), dtype=bool)
+        is_good = _meets_exactly(twins, twin_beats.measures, no_slack)
+        np.logical_and.at(does_fit, rows, is_good)
+    return does_fit
+
+
+def _twin_plans(plan: Plan, candidates: Int[Array, " m"]) -> tuple[Int[Array, " k"], Plan]:
+    """Return the plans of all twins that have another beat, and the recordings they belong to."""
+    rows, plans = [candidates[:0]], [plan.take(candidates[:0])]
+    shaping = [FINDINGS.index(name) for name in _SHAPING]
+    n_shaping = plan.finding[:, shaping].sum(axis=1)
+    for name in (*_SHAPING, "PR"):
+        having = candidates[plan.has(name)[candidates]]
+        rows.append(having)
+        plans.append(plan.take(having).without(name))
+    several = candidates[n_shaping[candidates] > 1]
+    rows.append(several)
+    plans.append(_without_shaping(plan.take(several), np.arange(len(several))))
+    return np.concatenate(rows), reduce(_stack, plans)
+
+
+def _stack(one: Plan, other: Plan) -> Plan:
+    """Return two plans as one."""
+    return Plan(
+        *(np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(Plan))
     )
 
 
-def _normal_vectors(
-    rng: np.random.Generator, n: int
-) -> tuple[Float[Array, "n wave 3"], Float[Array, "n 3"]]:
-    """Return normal QRS vectors (the two extra waves are 0) and T vectors, drawn jointly."""
+def _without_shaping(plan: Plan, rows: Int[Array, " m"]) -> Plan:
+    """Return the plan without findings that shape the beat, for the recordings at `rows`."""
+    finding = plan.finding.copy()
+    for name in _SHAPING:
+        finding[rows, FINDINGS.index(name)] = False
+    return replace(plan, finding=finding)
+
+
+def _keep_one(plan: Plan, rows: Int[Array, " m"], keep: Bool[Array, "n finding"] | None) -> Plan:
+    """Return the plan with one finding that shapes the beat, for the recordings at `rows`."""
+    shaping = np.isin(FINDINGS, _SHAPING)
+    wanted = plan.finding & shaping
+    if keep is not None:
+        wanted = np.where((wanted & keep).any(axis=1, keepdims=True), wanted & keep, wanted)
+    first = wanted.argmax(axis=1)
+    finding = plan.finding.copy()
+    finding[np.ix_(rows, shaping)] = False
+    finding[rows, first[rows]] = wanted[rows, first[rows]]
+    return replace(plan, finding=finding)
+
+
+def _only_conduction(plan: Plan) -> Plan:
+    """Return the plan with what decides the QRS duration, so that nothing else moves it."""
+    finding = plan.finding.copy()
+    for name in _SHAPING:
+        if name not in ("RBBB", "LBBB", "IRBBB", "LAnFB", "NSIVCB"):
+            finding[:, FINDINGS.index(name)] = False
+    kept = plan.lookalike & np.isin(tuple(LOOKALIKES), TERMINAL_CONDITIONS)
+    return replace(plan, finding=finding, lookalike=kept)
+
+
+def _normal_vectors(streams: Streams) -> tuple[Float[Array, "n wave 3"], Float[Array, "n 3"]]:
+    """Return normal QRS vectors (the extra waves are 0) and T vectors, drawn jointly."""
     given = calibration()
-    drawn = given.qrs_t_mean + rng.standard_normal((n, 27)) @ given.qrs_t_factor.T
-    qrs = np.zeros((n, 10, 3))
-    qrs[:, :8] = drawn[:, :24].reshape(n, 8, 3)
+    normal = streams.normal("qrs", 27)
+    drawn = given.qrs_t_mean + np.einsum("nk,jk->nj", normal, given.qrs_t_factor)
+    qrs = np.zeros((len(streams), N_WAVES, 3))
+    qrs[:, :8] = drawn[:, :24].reshape(-1, 8, 3)
     return qrs, drawn[:, 24:]
 
 
-def _misfit(plan: Plan, measures: Measures) -> Float[Array, " n"]:
-    """Return for every candidate how many criteria are not as planned (0: all are)."""
-    met, near = criteria(measures), criteria(measures, CLEARANCE)
-    near["QAb"] = criteria(measures, Q_CLEARANCE)["QAb"]
-    misfit = np.zeros(len(measures.axis))
-    for name in MEASURED:
-        if not _is_judged(plan, name):
-            continue
-        if plan.has(name) or (name, True) in _also_met(plan):
-            misfit += 10.0 * ~met[name]
-        elif (name, False) not in _also_met(plan):
-            misfit += 10.0 * met[name] + near[name]
-    misfit += _shape_misfit(plan, measures)
-    voltage = np.maximum(measures.limb_voltage / 3.0, measures.chest_voltage / 5.0)
-    return misfit + 2.0 * (voltage > 1.0)
+def _fit_duration(
+    plan: Plan,
+    field: Float[Array, "n 8 3"],
+    centre: Float[Array, "n wave"],
+    width: Float[Array, "n wave"],
+    qrs: Float[Array, "n wave 3"],
+    total: Float[Array, " n"],
+    normal: Float[Array, " n"],
+) -> tuple[Float[Array, "n wave"], Float[Array, "n wave"]]:
+    """Return centres and widths with which the QRS begins at 0 and ends at `total`.
 
-
-def _shape_misfit(plan: Plan, measures: Measures) -> Float[Array, " n"]:
-    """Return how far every candidate is from the look of the planned conduction disorder."""
-    rows = {
-        name: (of_lead(measures.r_wave, name), of_lead(measures.s_wave, name))
-        for name in ("I", "II", "aVL", "V1", "V6")
-    }
-    misfit = np.zeros(len(measures.axis))
-    if plan.has("RBBB", "IRBBB"):  # R' in V1, S in I
-        misfit += 4.0 * (measures.late_v1 < (0.25 if plan.has("RBBB") else 0.15))
-        misfit += 1.0 * (rows["I"][1] > -0.10)
-    elif not plan.has("LBBB", "PR", "NSIVCB"):
-        misfit += 2.0 * (measures.late_v1 > 0.10)
-    if plan.has("LBBB"):  # R in V6 and I, S in V1
-        misfit += 4.0 * (rows["V6"][0] < 0.4) + 4.0 * (rows["V1"][0] > 0.3)
-        misfit += 2.0 * (rows["I"][0] < 0.25)
-    if plan.has("LAnFB"):  # rS in II, R in aVL
-        misfit += 20.0 * ((measures.axis > -45.0) | (measures.axis < -90.0))
-        misfit += 2.0 * (rows["II"][0] > 0.7 * -rows["II"][1]) + 2.0 * (rows["aVL"][0] < 0.3)
-        misfit += 2.0 * (of_lead(measures.q_duration, "aVF") > 0.0)
-        if not plan.has("RBBB"):
-            misfit += 2.0 * (rows["I"][0] < -1.5 * rows["I"][1])
-    return misfit
-
-
-def _also_met(plan: Plan) -> set[tuple[str, bool]]:
-    """Return criteria that planned conditions bring with them: (name, whether always)."""
-    brought: set[tuple[str, bool]] = set()
-    if plan.has("LAnFB"):
-        brought.add(("LAD", True))
-    if plan.has("TInv"):
-        brought.add(("TAb", True))
-    if plan.has("QAb", "LQRSV"):
-        brought.add(("PRWP", False))
-    return brought
-
-
-def _is_judged(plan: Plan, name: str) -> bool:
-    """Return whether a criterion applies: not where conduction or pacing explains the finding."""
-    if plan.has("PR"):
-        return False
-    if name in ("TAb", "TInv"):
-        return not plan.has("RBBB", "LBBB")
-    if name == "PRWP":
-        return not plan.has("RBBB", "LBBB")
-    return not (name == "QAb" and plan.has("LBBB"))
-
-
-def _qtc(plan: Plan, sex: str, qrs_duration: float, rng: np.random.Generator) -> float:
-    """Return QTc (Fridericia) in s: prolonged from 450 ms (men) or 460 ms (women).
-
-    A wide QRS lengthens QT by most of its excess and is not called a prolonged QT.
+    The nodes are stretched; where a terminal wave follows, the nodes get the normal duration and
+    the terminal wave is moved.
     """
-    usual = float(np.clip(rng.normal(0.402 if sex == "male" else 0.412, 0.015), 0.365, 0.436))
-    clear, border = rng.uniform(0.480, 0.560), rng.uniform(0.462, 0.478)
-    long = float(clear if rng.random() < 0.88 else border)
-    return (long if plan.has("LQT") else usual) + 0.8 * max(qrs_duration - 0.110, 0.0)
+    centre, width = centre.copy(), width.copy()
+    has_terminal = plan.has(*TERMINAL_CONDITIONS)
+    core = core_durations(plan, total, normal)
+    without = qrs.copy()
+    without[:, TERMINAL] = 0.0
+    begin, end = qrs_limits(field, centre, width, without)
+    stretch = core / (end - begin)
+    centre[:, :8] = (centre[:, :8] - begin[:, None]) * stretch[:, None]
+    width[:, :8] *= stretch[:, None]
+    rows = np.flatnonzero(has_terminal)
+    for _ in range(2 if len(rows) else 0):
+        _, end = qrs_limits(field[rows], centre[rows], width[rows], qrs[rows])
+        centre[rows, TERMINAL] += total[rows] - end
+    return centre, width
+
+
+def _lower_voltage(
+    plan: Plan,
+    field: Float[Array, "n 8 3"],
+    centre: Float[Array, "n wave"],
+    width: Float[Array, "n wave"],
+    qrs: Float[Array, "n wave 3"],
+    total: Float[Array, " n"],
+    after: Repolarisation,
+    streams: Streams,
+) -> tuple[Float[Array, "n 8 3"], Repolarisation]:
+    """Return lead fields with low limb (60 %) or chest voltages, and T vectors kept visible.
+
+    The torso, not the heart, lowers them, and the other leads less: by the root of the factor.
+    """
+    rows = plan.rows("LQRSV")
+    uniform = streams.take(rows).uniform("LQRSV", 3)
+    found = measure(
+        field[rows], centre[rows], width[rows], qrs[rows], after.t_vector[rows], total[rows]
+    )
+    is_limb = uniform[:, 0] < 0.6
+    is_border = uniform[:, 2] < 0.15
+    place = np.where(
+        is_border, between(uniform[:, 1], 0.91, 0.99), between(uniform[:, 1], 0.5, 0.9)
+    )
+    limb = np.minimum(0.5 * place / found.limb_voltage, 1.0)
+    chest = np.minimum(1.0 * place / found.chest_voltage, 1.0)
+    gain_limb = np.where(is_limb, limb, np.sqrt(chest))
+    gain_chest = np.where(is_limb, np.sqrt(limb), chest)
+    field, t_vector = field.copy(), after.t_vector.copy()
+    field[rows, :2] *= gain_limb[:, None, None]
+    field[rows, 2:] *= gain_chest[:, None, None]
+    t_vector[rows] *= np.where(is_limb, limb, chest)[:, None] ** -0.35
+    return field, replace(after, t_vector=t_vector)
+
+
+def _t_peak(after: Repolarisation) -> Float[Array, "n 3"]:
+    """Return the vector at the peak of T: T and the end of its shoulder."""
+    return 1.03 * after.t_vector + np.array([0.005, 0.0, -0.010])
+
+
+def _meets_exactly(plan: Plan, measures: Measures, is_near: Bool[Array, " n"]) -> Bool[Array, " n"]:
+    """Return which beats meet the criteria of the plan and no other.
+
+    Those that are not `is_near` also stay clear of every criterion that they do not meet.
+    """
+    met, near = criteria(measures), criteria(measures, CLEARANCE, Q_CLEARANCE)
+    wanted, applies = expected(plan), judged(plan)
+    does_fit = np.ones(len(plan), dtype=bool)
+    for name in MEASURED:
+        is_clear = ~met[name] & (is_near | ~near[name] | _blurs(plan, name))
+        does_fit &= np.where(wanted[name], met[name], is_clear) | ~applies[name]
+    return does_fit
+
+
+def _blurs(plan: Plan, name: str) -> Bool[Array, " n"]:
+    """Return where a planned finding comes close to the criterion of `name` by its nature."""
+    close = {
+        "PRWP": ("QAb", "LQRSV", "IRBBB", "NSIVCB"),
+        "LAD": ("QAb", "NSIVCB", "IRBBB", "RBBB"),
+        "RAD": ("QAb", "NSIVCB", "IRBBB", "RBBB"),
+        "QAb": ("LAnFB", "NSIVCB", "PRWP", "LQRSV", "RAD", "LAD"),
+        "TAb": ("LQRSV", "QAb", "NSIVCB", "IRBBB", "LAD", "RAD", "LAnFB"),
+    }
+    return plan.has(*close.get(name, ()))
+
+
+def _looks_right(plan: Plan, beats: Beats) -> Bool[Array, " n"]:
+    """Return which beats have the look of the planned conduction disorder, and no other's."""
+    found = beats.measures
+    r = {name: of_lead(found.r_wave, name) for name in ("I", "II", "aVL", "V1", "V6")}
+    s = {name: of_lead(found.s_wave, name) for name in ("I", "II")}
+    right, left = plan.has(*TERMINAL_CONDITIONS), plan.has("LBBB")
+    # R' in V1 and S in I for a right-sided delay; no late R in V1 otherwise
+    late = np.select([plan.has("RBBB"), plan.has("IRBBB")], [0.22, 0.12], 0.08)
+    is_slurred = (s["I"] < -0.08) | plan.has("rSr")
+    does_fit = np.where(right, (found.late_v1 > late) & is_slurred, True)
+    is_free = right | plan.has("LBBB", "PR", "NSIVCB", "QAb")
+    does_fit &= is_free | (found.late_v1 < 0.12)
+    # R in V6 and I, hardly any in V1 for a left-sided one
+    does_fit &= ~left | ((r["V6"] > 0.35) & (r["V1"] < 0.3) & (r["I"] > 0.25))
+    # axis, rS in II, R in aVL without Q in the inferior leads
+    fascicular = (found.axis < -45.0) & (found.axis > -90.0) & (r["II"] < -0.8 * s["II"])
+    fascicular &= (r["aVL"] > 0.25) & (of_lead(found.q_duration, "aVF") < 0.012)
+    does_fit &= ~plan.has("LAnFB") | fascicular
+    is_marked = plan.has("LAnFB", "PR") | (plan.has("LAD") & left)
+    does_fit &= is_marked | (found.axis > -45.0) | plan.has("RAD")
+    voltage = np.maximum(found.limb_voltage / 3.2, found.chest_voltage / 5.5)
+    return does_fit & (voltage < 1.0)
+
+
+__all__ = ["RHYTHMS", "Beats", "axis_of", "draw_beats", "expected", "judged", "shape_beats"]

@@ -1,141 +1,279 @@
-"""Cohort: settings, and the recordings they give, one at a time.
+"""Cohort: settings, and the recordings they give, in batches or one at a time.
 
-Recording i depends on the seed, i and the other settings, never on how many are made or in what
-order. Each part of it draws from a random stream of its own name, so a change to one part leaves
-the others as they were.
+Recording i depends on the seed, i and the other settings, never on how many are made, in what
+order, or in batches of what size.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from jaxtyping import Bool, Float, Float32, Int
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from leadlens.ecg.diagnoses import diagnoses
 from leadlens.ecg.leads import STANDARD_LEADS
-from leadlens.ecg.recording import Recording, Sex
+from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample_array
-from leadlens.simulate.artefacts import draw_noise
-from leadlens.simulate.beat import Beat, draw_beat
-from leadlens.simulate.conditions import Plan, codes_of, draw_plan, implied
-from leadlens.simulate.heart import beat_leads
-from leadlens.simulate.rhythm import Rhythm, draw_rhythm
+from leadlens.simulate.annotators import annotate
+from leadlens.simulate.beat import draw_beats
+from leadlens.simulate.conditions import FINDINGS, Plan, codes_of, planned_as
+from leadlens.simulate.devices import (
+    DEVICE_NAMES,
+    DeviceName,
+    Devices,
+    draw_devices,
+    fault_matrix,
+    low_pass_width,
+    shift_baseline,
+)
+from leadlens.simulate.heart import add_heart, add_spikes, heart_leads
+from leadlens.simulate.noise import NoiseDraws, NoiseName, draw_noise, fast_noise, slow_noise
+from leadlens.simulate.plans import CohortName, draw_plans
+from leadlens.simulate.programme import (
+    Programme,
+    Truth,
+    draw_people,
+    truth,
+    write_programme,
+)
+from leadlens.simulate.streams import Streams
 from leadlens.simulate.torso import twelve_leads
 
-LOWEST_RENDERING_FS = 200.0
+BATCH: Final = 256
+"""Recordings whose programmes are written together; it changes nothing but the speed."""
+
+LOWEST_RENDERING_FS: Final = 200.0
 """Slower recordings are rendered at a multiple of their rate and decimated: the QRS reaches
 beyond the Nyquist frequency of a slow rate."""
+
+Array = np.ndarray
 
 
 class CohortSettings(BaseModel):
     """What to simulate.
 
     Attributes:
-        cohort: "balanced", every diagnosis in at least 4 %, or "challenge", prevalences that
-            follow the Challenge's totals.
+        cohort: "balanced", every diagnosis in at least 4 %; "challenge", prevalences and
+            co-occurrence of the Challenge; "factorial", diagnoses uncorrelated; "pairs",
+            recordings 2i with a diagnosis and 2i + 1, the same without it.
         n_recordings: how many.
         seed: two cohorts with the same seed and settings are the same, byte for byte.
         fs: sampling rate, Hz.
         duration: of each recording, s.
-        noise: "default" or "none".
+        noise: "bank" (stretches of noise made once), "fresh" or "none".
+        device: "mixed" or the electrocardiograph of one of the Challenge's sources.
+        faults: share of recordings with a lead off or electrodes exchanged.
+        labels: "criteria" (complete truth) or "annotator" (as the device's source would label).
+        diagnosis: of "pairs": the one that the twins lack; None takes all in turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cohort: Literal["balanced", "challenge"] = "balanced"
+    cohort: CohortName = "balanced"
     n_recordings: int = Field(ge=1)
     seed: int = 0
     fs: float = Field(default=500.0, ge=50.0, le=1000.0)
     duration: float = Field(default=10.0, ge=5.0, le=60.0)
-    noise: Literal["default", "none"] = "default"
+    noise: NoiseName = "bank"
+    device: DeviceName = "mixed"
+    faults: float = Field(default=0.0, ge=0.0, le=1.0)
+    labels: Literal["criteria", "annotator"] = "criteria"
+    diagnosis: str | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> "CohortSettings":
+        """Refuse settings that contradict each other."""
+        if self.cohort == "pairs" and self.n_recordings % 2:
+            raise ValueError(f"pairs come in twos: n_recordings {self.n_recordings} is odd")
+        if self.cohort in ("pairs", "factorial") and self.labels == "annotator":
+            raise ValueError(
+                f"cohort {self.cohort!r} is for exact truth, labels 'annotator' leave some out: "
+                "use labels 'criteria', or cohort 'balanced' or 'challenge'"
+            )
+        if self.cohort == "pairs" and self.faults:
+            raise ValueError(
+                f"faults {self.faults} in cohort 'pairs': a fault hides what tells twins apart; "
+                "use faults 0"
+            )
+        if self.diagnosis is not None and self.cohort != "pairs":
+            raise ValueError(
+                f"diagnosis {self.diagnosis!r} is for cohort 'pairs', not {self.cohort!r}"
+            )
+        if self.diagnosis is not None and self.diagnosis not in PAIRED:
+            raise ValueError(f"diagnosis {self.diagnosis!r} is none of {', '.join(PAIRED)}")
+        return self
+
+
+PAIRED: Final = tuple(sorted({item.abbreviation for item in diagnoses()} - {"NSR"}))
+"""The diagnoses that twins may lack: all but normal sinus rhythm, which twins have instead."""
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """All that is programmed of one recording, before it becomes a signal."""
+class Batch:
+    """Some recordings of a cohort: their programme and how they were taken."""
 
-    plan: Plan
-    age: float
-    sex: Sex
-    rhythm: Rhythm
-    beat: Beat
-    codes: tuple[str, ...]
+    settings: CohortSettings
+    index: Int[Array, " n"]
+    programme: Programme
+    truth: Truth
+    devices: Devices
+    noise: NoiseDraws
+
+    def __len__(self) -> int:
+        """The number of recordings."""
+        return len(self.index)
+
+
+def programme_batch(settings: CohortSettings, index: Int[Array, " n"]) -> Batch:
+    """Return the programmes of recordings `index`; cheap, as nothing is rendered."""
+    subject = index // 2 if settings.cohort == "pairs" else index
+    streams = Streams(settings.seed, subject)
+    if settings.cohort == "pairs":
+        plan, attempt, age, is_male = _plan_pairs(settings, index, streams)
+    else:
+        plan = draw_plans(settings.cohort, streams)
+        age, is_male = draw_people(plan, streams)
+        plan, attempt = draw_beats(plan, is_male, streams)
+    taken = streams.at(attempt)
+    programme = write_programme(plan, age, is_male, taken, settings.duration)
+    devices = draw_devices(settings.device, settings.faults, streams)
+    noise = draw_noise(devices, settings.duration, streams)
+    return Batch(settings, index, programme, truth(programme), devices, noise)
+
+
+def render(batch: Batch, row: int) -> Float32[Array, "12 time"]:
+    """Return the signal of one recording of a batch in mV, as its device stores it."""
+    settings, wander = batch.settings, None
+    n_steps, fs, n = _rendering(settings)
+    low_pass = low_pass_width(float(batch.devices.low_pass[row]))
+    if settings.noise == "none":
+        leads = heart_leads(batch.programme, row, fs, n, low_pass)
+    else:
+        heart_mix, heart = add_heart(batch.programme, row, fs, n, low_pass)
+        fresh = None
+        if settings.noise == "fresh":
+            fresh = batch.programme.streams.first.take(np.array([row]))
+        noise_mix, noise = fast_noise(batch.noise, batch.devices, row, fs, n, fresh)
+        leads = heart_mix @ heart
+        leads += noise_mix @ noise
+        wander = slow_noise(batch.noise, row, fs, n)
+        add_spikes(batch.programme, row, fs, leads)
+    leads = _as_stored(batch, row, leads, wander, fs, n_steps)
+    signal = twelve_leads(leads)
+    step = np.float32(batch.devices.step[row])
+    if settings.noise != "none":
+        np.rint(signal / step, out=signal)
+        signal *= step
+    return signal
+
+
+def render_all(batch: Batch) -> Float32[Array, "n 12 time"]:
+    """Return the signals of a whole batch in mV."""
+    n_samples = round(batch.settings.duration * batch.settings.fs)
+    signals = np.empty((len(batch), 12, n_samples), dtype=np.float32)
+    for row in range(len(batch)):
+        signals[row] = render(batch, row)
+    return signals
+
+
+def clean_leads(batch: Batch, programme: Programme, row: int) -> Float32[Array, "8 time"]:
+    """Return what the heart gives on the eight leads behind the device's filters and faults."""
+    n_steps, fs, n = _rendering(batch.settings)
+    low_pass = low_pass_width(float(batch.devices.low_pass[row]))
+    leads = heart_leads(programme, row, fs, n, low_pass)
+    return _as_stored(batch, row, leads, None, fs, n_steps)
+
+
+def recording_of(batch: Batch, row: int) -> Recording:
+    """Return one recording of a batch: twelve leads in mV, with its labels."""
+    settings, programme = batch.settings, batch.programme
+    names = set(batch.truth.names[row])
+    if settings.labels == "annotator":
+        source = DEVICE_NAMES[batch.devices.device[row]]
+        names = annotate(batch.truth.names[row], programme, row, source)
+    index = int(batch.index[row])
+    subject = index // 2 if settings.cohort == "pairs" else index
+    return Recording(
+        signal=render(batch, row),
+        fs=settings.fs,
+        leads=STANDARD_LEADS,
+        record_id=f"SIM{index:06d}",
+        source="simulated",
+        age=float(programme.age[row]),
+        sex="male" if programme.is_male[row] else "female",
+        codes=codes_of(names, is_ectopic=bool(programme.plan.has("EAR")[row])),
+        patient=f"SIM{subject:06d}",
+    )
+
+
+def simulate_batches(
+    settings: CohortSettings, start: int = 0, size: int = BATCH
+) -> Iterator[Batch]:
+    """Yield recordings `start` to the last of the cohort, `size` at a time, not yet rendered."""
+    for first in range(start, settings.n_recordings, size):
+        last = min(first + size, settings.n_recordings)
+        yield programme_batch(settings, np.arange(first, last))
 
 
 def simulate_cohort(settings: CohortSettings, start: int = 0) -> Iterator[Recording]:
-    """Yield recordings `start` to the last of the cohort; only one is held in memory."""
-    for index in range(start, settings.n_recordings):
-        yield simulate_recording(settings, index)
+    """Yield recordings `start` to the last of the cohort; only one signal is held in memory."""
+    for batch in simulate_batches(settings, start):
+        for row in range(len(batch)):
+            yield recording_of(batch, row)
 
 
 def simulate_recording(settings: CohortSettings, index: int) -> Recording:
-    """Return recording `index` of the cohort: twelve leads in mV, labels complete."""
-    case = draw_case(settings, index)
-    name = f"SIM{index:06d}"
-    return Recording(
-        signal=twelve_leads(_independent_leads(case, settings, index)),
-        fs=settings.fs,
-        leads=STANDARD_LEADS,
-        record_id=name,
-        source="simulated",
-        age=case.age,
-        sex=case.sex,
-        codes=case.codes,
-        patient=name,
-    )
+    """Return recording `index` of the cohort."""
+    return recording_of(programme_batch(settings, np.array([index])), 0)
 
 
-def draw_case(settings: CohortSettings, index: int) -> Case:
-    """Return what is programmed of recording `index`; cheap, as nothing is rendered."""
-    plan = draw_plan(_stream(settings, index, "labels"), settings.cohort)
-    subject = _stream(settings, index, "subject")
-    sex: Sex = "male" if subject.random() < 0.5 else "female"
-    age = float(np.clip(np.round(subject.normal(60.0, 17.0)), 18.0, 90.0))
-    ectopy = _stream(settings, index, "ectopy")
-    rhythm = draw_rhythm(plan, age, settings.duration, _stream(settings, index, "rhythm"), ectopy)
-    beat = draw_beat(
-        plan,
-        sex,
-        _stream(settings, index, "leadfield"),
-        _stream(settings, index, "qrs"),
-        _stream(settings, index, "t"),
-    )
-    codes = codes_of(_label_names(plan, rhythm, beat))
-    return Case(plan, age, sex, rhythm, beat, codes)
+def pair_target(settings: CohortSettings, pair: int) -> str:
+    """Return the diagnosis that the second recording of a pair lacks."""
+    return settings.diagnosis or PAIRED[pair % len(PAIRED)]
 
 
-def _label_names(plan: Plan, rhythm: Rhythm, beat: Beat) -> set[str]:
-    """Return every diagnosis whose criterion the programmed parameters meet."""
-    unmeasured = ("IAVB", "PAC", "PVC", "RBBB", "LBBB", "IRBBB", "LAnFB", "NSIVCB", "LQT")
-    names = {plan.rhythm} | {name for name in unmeasured if plan.has(name)} | beat.measured
-    if rhythm.rate < 60.0:
-        names.add("Brady")
-        if plan.rhythm == "SA":
-            names.add("SB")
-    return implied(names)
+def _plan_pairs(
+    settings: CohortSettings, index: Int[Array, " n"], streams: Streams
+) -> tuple[Plan, Int[Array, " n"], Float[Array, " n"], Bool[Array, " n"]]:
+    """Return plan, attempt, age and sex of pairs: the plan of the second lacks the target."""
+    names = tuple(pair_target(settings, int(pair)) for pair in index // 2)
+    plan = draw_plans("pairs", streams, names)
+    age, is_male = draw_people(plan, streams)
+    keep = np.array([[f in planned_as(name) for f in FINDINGS] for name in names])
+    plan, attempt = draw_beats(plan, is_male, streams, keep)
+    rhythm, finding, is_slow = plan.rhythm.copy(), plan.finding.copy(), plan.is_slow.copy()
+    for name in set(names):
+        rows = np.flatnonzero((np.array(names) == name) & (index % 2 == 1))
+        twin = plan.take(rows).without(name)
+        rhythm[rows], finding[rows], is_slow[rows] = twin.rhythm, twin.finding, twin.is_slow
+    return Plan(rhythm, finding, is_slow, plan.lookalike), attempt, age, is_male
 
 
-def _independent_leads(
-    case: Case, settings: CohortSettings, index: int
-) -> Float[np.ndarray, "8 time"]:
-    """Return the eight independent leads in mV, with noise unless it is off."""
-    n_steps = int(np.ceil(LOWEST_RENDERING_FS / settings.fs)) if settings.fs < 200.0 else 1
+def _rendering(settings: CohortSettings) -> tuple[int, float, int]:
+    """Return the decimation, the rate in Hz and the number of samples of the rendering."""
+    n_steps = 1
+    if settings.fs < LOWEST_RENDERING_FS:
+        n_steps = int(np.ceil(LOWEST_RENDERING_FS / settings.fs))
     n_samples = round(settings.duration * settings.fs)
-    fs, n = settings.fs * n_steps, n_samples * n_steps
-    streams = {name: _stream(settings, index, name) for name in ("p", "ectopy.shape", "qrs.pace")}
-    leads = beat_leads(case.rhythm, case.beat, streams, fs, n)
-    if settings.noise == "default":
-        leads = leads + draw_noise(_stream(settings, index, "noise"), fs, n)
-    if n_steps == 1:
-        return leads
-    return resample_array(leads, Fraction(1, n_steps))
+    return n_steps, settings.fs * n_steps, n_samples * n_steps
 
 
-def _stream(settings: CohortSettings, index: int, name: str) -> np.random.Generator:
-    """Return the random stream called `name` of one recording."""
-    text = f"{settings.seed}/{index}/{name}".encode()
-    key = np.frombuffer(hashlib.blake2b(text, digest_size=16).digest(), dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))
+def _as_stored(
+    batch: Batch,
+    row: int,
+    leads: Float32[Array, "8 time"],
+    wander: Float32[Array, "8 block"] | None,
+    fs: float,
+    n_steps: int,
+) -> Float32[Array, "8 n"]:
+    """Return the leads with wander, behind the high-pass and the faults, at the cohort's rate."""
+    shift_baseline(leads, wander, float(batch.devices.high_pass[row]), fs)
+    matrix = fault_matrix(batch.devices, row)
+    if matrix is not None:
+        leads = matrix.astype(np.float32) @ leads
+    if n_steps > 1:
+        leads = resample_array(leads, Fraction(1, n_steps)).astype(np.float32)
+    return leads

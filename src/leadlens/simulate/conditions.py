@@ -1,27 +1,28 @@
 """Conditions: which diagnoses a simulated recording has, and what excludes or implies what.
 
-A recording has one rhythm and up to three findings. Names are those of the 30 diagnoses; of
-two synonyms only one is drawn (RBBB, LBBB, PAC, PVC, IAVB) and `implied` adds the others.
+A recording has one rhythm and some findings. Names are those of the 30 diagnoses; of two synonyms
+only one is planned (RBBB, LBBB, PAC, PVC, IAVB) and `implied` adds the others. Ectopic atrial
+rhythm (EAR) is a rhythm that none of the 30 names. Look-alikes are unscored variation.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
+from jaxtyping import Bool, Int
 
-from leadlens.ecg.diagnoses import diagnoses, diagnosis
+from leadlens.ecg.diagnoses import diagnosis
 
-Cohort = Literal["balanced", "challenge"]
+Array = np.ndarray
 
-RHYTHMS: Final = ("NSR", "SB", "STach", "SA", "AF", "AFL", "PR")
-MAX_FINDINGS: Final = 3
+RHYTHMS: Final = ("NSR", "SB", "STach", "SA", "AF", "AFL", "PR", "EAR")
+SINUS: Final = ("NSR", "SB", "STach", "SA")
 
 EXCLUDES: Final[dict[str, tuple[str, ...]]] = {
     "IAVB": ("AF", "AFL", "PR"),
     "PAC": ("AF", "AFL", "PR", "SA", "PVC"),
-    "PVC": ("PR",),
+    "PVC": ("PR", "SA"),
     "RBBB": ("PR", "LBBB", "IRBBB", "NSIVCB", "PRWP", "TAb", "TInv", "LQT"),
     "LBBB": ("PR", "IRBBB", "LAnFB", "NSIVCB", "RAD", "QAb", "PRWP", "TAb", "TInv", "LQT"),
     "IRBBB": ("PR", "LAnFB", "NSIVCB"),
@@ -29,17 +30,35 @@ EXCLUDES: Final[dict[str, tuple[str, ...]]] = {
     "NSIVCB": ("PR", "LQT"),
     "LAD": ("PR", "RAD"),
     "RAD": ("PR",),
-    "LQRSV": ("PR",),
+    "LQRSV": ("PR", "PRWP"),
     "QAb": ("PR", "PRWP"),
     "PRWP": ("PR",),
     "TAb": ("PR", "TInv"),
     "TInv": ("PR",),
     "LQT": ("PR", "AFL", "STach"),
 }
-"""Pairs never drawn together. TInv implies TAb and LAnFB implies LAD, so those are drawn once.
+"""Pairs never planned together. TInv implies TAb and LAnFB implies LAD, so those are drawn once.
 Repolarisation is not judged where depolarisation explains it (bundle branch block, pacing)."""
 
 FINDINGS: Final = tuple(EXCLUDES)
+
+LOOKALIKES: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
+    "LVH": (0.06, ("LQRSV", "LBBB", "RBBB", "IRBBB", "PR", "QAb", "PRWP")),
+    "STD": (0.06, ("LBBB", "RBBB", "PR", "TAb", "TInv")),
+    "STE": (0.03, ("LBBB", "RBBB", "PR", "TAb", "TInv")),
+    "delta": (0.012, ("PR", "AF", "AFL", "IAVB", "LBBB", "RBBB", "IRBBB", "LAnFB", "NSIVCB",
+                      "QAb", "PRWP", "LQRSV")),
+    "block2": (0.012, ("PR", "AF", "AFL", "SA", "SB", "STach", "IAVB", "PAC", "PVC")),
+    "early": (0.04, ("LBBB", "RBBB", "PR", "TAb", "TInv", "STD", "LQT")),
+    "rSr": (0.07, ("LBBB", "RBBB", "IRBBB", "PR", "LAnFB", "NSIVCB", "RAD", "LQRSV", "delta",
+                    "LVH")),
+    "U": (0.08, ("LBBB", "RBBB", "PR", "LQT", "STach", "AFL")),
+}  # fmt: skip
+"""Unscored look-alikes: how often they are drawn where allowed, and what they never go with.
+
+LVH voltage, ST depression, ST elevation of an acute infarct, delta wave, second-degree block with
+lengthening PR (Wenckebach), early repolarisation, U wave; rSr: the shape of an incomplete right
+bundle branch block with a QRS below 110 ms, which many annotators call one (median 96 ms)."""
 
 FORBIDDEN_LABELS: Final = (
     *(("NSR", name) for name in ("SB", "STach", "SA", "AF", "AFL", "PR", "Brady")),
@@ -51,6 +70,7 @@ FORBIDDEN_LABELS: Final = (
     *(("RBBB", name) for name in ("LBBB", "IRBBB", "NSIVCB")),
     *(("LBBB", name) for name in ("IRBBB", "LAnFB", "NSIVCB", "QAb", "PRWP")),
     *(("BBB", name) for name in ("TAb", "TInv", "LQT")),
+    *(("PAC", name) for name in ("SA", "PVC")),
     ("IRBBB", "NSIVCB"),
     ("LAD", "RAD"),
 )
@@ -67,50 +87,85 @@ _IMPLIED: Final[dict[str, tuple[str, ...]]] = {
     "TInv": ("TAb",),
 }
 
-_BALANCED_RHYTHMS: Final = dict(
-    zip(RHYTHMS, (0.27, 0.12, 0.12, 0.12, 0.14, 0.13, 0.10), strict=True)
-)
-_BALANCED_FINDINGS: Final = {
-    "IAVB": 0.19, "PAC": 0.20, "PVC": 0.13, "RBBB": 0.15, "LBBB": 0.15, "IRBBB": 0.15,
-    "LAnFB": 0.12, "NSIVCB": 0.15, "LAD": 0.07, "RAD": 0.12, "LQRSV": 0.10, "QAb": 0.11,
-    "PRWP": 0.13, "TAb": 0.08, "TInv": 0.12, "LQT": 0.20,
+_ECTOPIC: Final = "29320008"
+"""SNOMED CT: ectopic rhythm (disorder)."""
+
+PLANNED: Final[dict[str, tuple[str, ...]]] = {
+    "CRBBB": ("RBBB",), "CLBBB": ("LBBB",), "BBB": ("RBBB", "LBBB"), "SVPB": ("PAC",),
+    "VPB": ("PVC",), "LPR": ("IAVB",), "Brady": ("SB", "Brady"),
 }  # fmt: skip
+"""Diagnoses that are planned under the name of another."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """What one recording is to show: a rhythm and findings."""
+    """What a batch of recordings is to show.
 
-    rhythm: str
-    findings: frozenset[str]
-
-    def has(self, *names: str) -> bool:
-        """Return whether any of `names` is planned."""
-        return self.rhythm in names or not self.findings.isdisjoint(names)
-
-
-def draw_plan(rng: np.random.Generator, cohort: Cohort) -> Plan:
-    """Return a rhythm and up to three findings that go together.
-
-    Findings are tried in random order, so that none is favoured when the recording is full or
-    when two exclude each other.
+    Attributes:
+        rhythm: index into RHYTHMS.
+        finding: which of FINDINGS.
+        is_slow: atrial fibrillation or sinus arrhythmia below 60 beats/min.
+        lookalike: which of LOOKALIKES.
     """
-    rhythms, findings = cohort_weights(cohort)
-    weights = np.array([rhythms[name] for name in RHYTHMS])
-    rhythm = RHYTHMS[int(rng.choice(len(RHYTHMS), p=weights / weights.sum()))]
-    chosen: list[str] = []
-    order, uniform = rng.permutation(len(FINDINGS)), rng.random(len(FINDINGS))
-    for position in order:
-        name = FINDINGS[position]
-        if len(chosen) == MAX_FINDINGS or uniform[position] >= findings[name]:
-            continue
-        if not any(are_exclusive(name, other) for other in (rhythm, *chosen)):
-            chosen.append(name)
-    return Plan(rhythm, frozenset(chosen))
+
+    rhythm: Int[Array, " n"]
+    finding: Bool[Array, "n finding"]
+    is_slow: Bool[Array, " n"]
+    lookalike: Bool[Array, "n lookalike"]
+
+    def __len__(self) -> int:
+        """The number of recordings."""
+        return len(self.rhythm)
+
+    def has(self, *names: str) -> Bool[Array, " n"]:
+        """Return for each recording whether any of `names` is planned."""
+        found = np.zeros(len(self), dtype=bool)
+        for name in names:
+            if name in RHYTHMS:
+                found |= self.rhythm == RHYTHMS.index(name)
+            elif name in FINDINGS:
+                found |= self.finding[:, FINDINGS.index(name)]
+            else:
+                found |= self.lookalike[:, tuple(LOOKALIKES).index(name)]
+        return found
+
+    def rows(self, *names: str) -> Int[Array, " m"]:
+        """Return which recordings have any of `names`."""
+        return np.flatnonzero(self.has(*names))
+
+    def take(self, rows: Array) -> "Plan":
+        """Return the plan of the recordings at `rows`."""
+        return Plan(self.rhythm[rows], self.finding[rows], self.is_slow[rows], self.lookalike[rows])
+
+    def without(self, name: str) -> "Plan":
+        """Return the plan without diagnosis `name`; a rhythm gives way to normal sinus rhythm.
+
+        What implies `name` goes with it: without LAD there is no LAnFB either.
+        """
+        rhythm, finding, is_slow = self.rhythm.copy(), self.finding.copy(), self.is_slow.copy()
+        for planned in planned_as(name):
+            if planned == "Brady":
+                is_slow[:] = False
+            elif planned in RHYTHMS:
+                rhythm[self.has(planned)] = RHYTHMS.index("NSR")
+                is_slow[self.has(planned)] = False
+                if planned == "SB":
+                    is_slow[self.has("SA")] = False
+            else:
+                finding[:, FINDINGS.index(planned)] = False
+        return replace(self, rhythm=rhythm, finding=finding, is_slow=is_slow)
+
+
+def planned_as(name: str) -> tuple[str, ...]:
+    """Return the planned names by which diagnosis `name` comes about."""
+    names = PLANNED.get(name, (name,))
+    return (*names, *(other for other in FINDINGS if name in _IMPLIED.get(other, ())))
 
 
 def are_exclusive(one: str, other: str) -> bool:
     """Return whether two of RHYTHMS and FINDINGS are never drawn together."""
+    if one in RHYTHMS and other in RHYTHMS:
+        return one != other
     return other in EXCLUDES.get(one, ()) or one in EXCLUDES.get(other, ())
 
 
@@ -119,34 +174,12 @@ def implied(names: set[str]) -> set[str]:
     return names.union(*(_IMPLIED.get(name, ()) for name in names))
 
 
-def codes_of(names: set[str]) -> tuple[str, ...]:
-    """Return the SNOMED CT codes of abbreviations, sorted as text."""
-    return tuple(sorted(_code(name) for name in names))
+def codes_of(names: set[str], *, is_ectopic: bool = False) -> tuple[str, ...]:
+    """Return the SNOMED CT codes of abbreviations, sorted as text.
 
-
-@cache
-def cohort_weights(cohort: Cohort) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Return the weight of every rhythm and the probability of every finding where allowed.
-
-    "challenge" takes the totals of the Challenge's 88,253 recordings: rhythms in proportion to
-    their counts (they sum to 87 %; the rest is shared out), findings by the count of all their
-    synonyms, divided by the share of rhythms that allow them.
+    An ectopic rhythm, which is none of the 30, adds its own.
     """
-    if cohort == "balanced":
-        return _BALANCED_RHYTHMS, _BALANCED_FINDINGS
-    counts = {item.abbreviation: item.count for item in diagnoses()}
-    n_total = 88_253
-    rhythms = {name: counts[name] / n_total for name in RHYTHMS}
-    findings = {name: counts[name] / n_total for name in FINDINGS}
-    for name, synonym in (("RBBB", "CRBBB"), ("LBBB", "CLBBB"), ("PAC", "SVPB"), ("PVC", "VPB")):
-        findings[name] += counts[synonym] / n_total
-    findings["LAD"] -= findings["LAnFB"]
-    findings["TAb"] -= findings["TInv"]
-    share = {name: weight / sum(rhythms.values()) for name, weight in rhythms.items()}
-    for name in findings:
-        allowed = sum(share[rhythm] for rhythm in RHYTHMS if not are_exclusive(name, rhythm))
-        findings[name] /= allowed
-    return rhythms, findings
+    return tuple(sorted({_code(name) for name in names} | ({_ECTOPIC} if is_ectopic else set())))
 
 
 @cache

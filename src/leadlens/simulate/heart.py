@@ -1,164 +1,223 @@
-"""Heart: a rhythm and a beat become the eight independent leads."""
+"""Heart: from a programme to the eight independent leads, and to the times of every wave."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Float32, Int
 
-from leadlens.simulate.beat import Beat
-from leadlens.simulate.rhythm import BeatKind, Rhythm
-from leadlens.simulate.torso import draw_atrial_lead_field
-from leadlens.simulate.waves import (
-    Components,
-    fibrillation_waves,
-    flutter_waves,
-    join,
-    render,
-    repeat_wave,
-)
+from leadlens.simulate.atria import atrial_sources, p_waves
+from leadlens.simulate.programme import Programme, ventricular_kinds
+from leadlens.simulate.rhythm import BeatKind
+from leadlens.simulate.waves import Waves, add_waves
 
 Array = np.ndarray
 
-# height of the eight nodes of a ventricular ectopic QRS
-_ECTOPIC_NODES: Final = np.array([0.10, 0.35, 0.80, 1.00, 0.80, 0.45, 0.15, 0.03])
-
-# origin of an ectopic beat: direction of its QRS (x, y, z) and how often it is drawn
-_ECTOPIC_DIRECTIONS: Final = np.array([[0.25, 0.85, 0.60], [-0.55, 0.35, -0.80], [0.3, -0.9, 0.3]])
-_ECTOPIC_SHARES: Final = (0.4, 0.4, 0.2)
+_SHOULDER: Final = np.array([0.02, 0.0, -0.04])
 
 
-def beat_leads(
-    rhythm: Rhythm, beat: Beat, streams: dict[str, np.random.Generator], fs: float, n: int
-) -> Float[Array, "8 n"]:
-    """Return the eight independent leads in mV, `n` samples at `fs` Hz, free of noise.
+@dataclass(frozen=True, eq=False)
+class Fiducials:
+    """Where the waves of every beat of a recording are; s, NaN where a beat lacks the wave.
 
-    `streams` has the random streams "p", "ectopy.shape" and "qrs.pace".
+    Attributes:
+        kind: a BeatKind a beat.
+        p_onset, p_offset, qrs_onset, qrs_offset, t_peak, t_offset: times from the first sample.
     """
-    field = _respiring_gain(rhythm, streams["qrs.pace"])
-    ventricles = [
-        *_conducted(rhythm, beat, field),
-        *_ectopic(rhythm, beat, streams["ectopy.shape"]),
-    ]
-    leads = beat.lead_field @ render(join(ventricles), fs, n)
-    leads = leads + _atria(rhythm, streams["p"], fs, n)
-    is_paced = rhythm.kind == BeatKind.PACED
-    if is_paced.any():
-        leads = leads + render(_spikes(rhythm.onset[is_paced], streams["qrs.pace"]), fs, n)
+
+    kind: Int[Array, " beat"]
+    p_onset: Float[Array, " beat"]
+    p_offset: Float[Array, " beat"]
+    qrs_onset: Float[Array, " beat"]
+    qrs_offset: Float[Array, " beat"]
+    t_peak: Float[Array, " beat"]
+    t_offset: Float[Array, " beat"]
+
+
+def add_heart(
+    programme: Programme, row: int, fs: float, n: int, low_pass: float
+) -> tuple[Float32[Array, "8 source"], Float32[Array, "source n"]]:
+    """Return the heart of one recording as sources in mV, and how they add to the eight leads.
+
+    Sources are the three components of the ventricles' dipole, the rest of the QRS, the three
+    components of the atria, and f or F waves; `low_pass` is the width of the device's filter in s.
+    """
+    beats, atria = programme.beats, programme.atria
+    others = atrial_sources(atria, row, fs, n)
+    sources = np.zeros((7 if others is None else 9, n), dtype=np.float32)
+    for waves in _ventricles(programme, row):
+        add_waves(sources[: waves.vector.shape[2]], waves, fs, low_pass)
+    if np.isfinite(programme.rhythm.pr[row]).any():
+        add_waves(sources[4:7], p_waves(atria, programme.rhythm, row), fs, low_pass)
+    mix = [beats.lead_field[row], programme.residual[0][row][:, None], atria.lead_field[row]]
+    if others is not None:
+        sources[7:] = others
+        mix.append(atria.pattern[row])
+    return np.concatenate(mix, axis=1).astype(np.float32), sources
+
+
+def heart_leads(
+    programme: Programme, row: int, fs: float, n: int, low_pass: float
+) -> Float32[Array, "8 n"]:
+    """Return the eight independent leads of one recording in mV, free of noise."""
+    mix, sources = add_heart(programme, row, fs, n, low_pass)
+    leads = mix @ sources
+    add_spikes(programme, row, fs, leads)
     return leads
 
 
-def _respiring_gain(rhythm: Rhythm, rng: np.random.Generator) -> Float[Array, " beat"]:
-    """Return a gain a beat: 3 to 5 % with respiration, 2 % at random."""
-    rate, phase, depth = rng.uniform(0.15, 0.35), rng.uniform(0.0, 6.28), rng.uniform(0.02, 0.05)
-    gain = 1.0 + depth * np.sin(2 * np.pi * rate * rhythm.onset + phase)
-    return gain * (1.0 + 0.02 * rng.standard_normal(len(gain)))
+def add_spikes(programme: Programme, row: int, fs: float, leads: Float32[Array, "8 n"]) -> None:
+    """Add pacing spikes of 0.8 ms, straight on the leads, 6 ms before each paced QRS."""
+    spike = programme.premature.spike[row]
+    paced = np.flatnonzero(programme.rhythm.kind[row] == BeatKind.PACED)
+    if not spike.any() or len(paced) == 0:
+        return
+    shape = (len(paced), 1)
+    width = np.full(shape, 0.0008)
+    vector = np.broadcast_to(spike, (len(paced), 1, 8))
+    onset = programme.rhythm.onset[row, paced]
+    add_waves(leads, Waves(onset, np.full(shape, -0.006), width, width, vector), fs, 0.0)
 
 
-def _conducted(rhythm: Rhythm, beat: Beat, gain: Float[Array, " beat"]) -> list[Components]:
-    """Return QRS, ST and T of all beats but the ventricular premature ones."""
-    chosen = rhythm.kind != BeatKind.VENTRICULAR_PREMATURE
-    onset, gain = rhythm.onset[chosen], gain[chosen, None, None]
-    width = beat.qrs_width[None]
-    qrs = repeat_wave(onset, beat.qrs_centre[None], width, width, gain * beat.qrs_vector)
-    qt = beat.qtc * np.cbrt(rhythm.qt_rr[chosen])
-    return [
-        qrs,
-        _repolarisation(onset, qt, beat.qrs_duration, gain * beat.t_vector, beat.st_vector),
-    ]
+def fiducials(programme: Programme, row: int) -> Fiducials:
+    """Return the programmed times of every beat that begins within the recording."""
+    rhythm, beats = programme.rhythm, programme.beats
+    onset, kind, pr = rhythm.onset[row], rhythm.kind[row], rhythm.pr[row]
+    inside = np.nan_to_num(onset, nan=-9.0)
+    chosen = np.flatnonzero((inside >= 0) & (inside < programme.duration) & (kind >= 0))
+    kind, onset, pr = kind[chosen], onset[chosen], pr[chosen]
+    is_premature = kind == BeatKind.VENTRICULAR_PREMATURE
+    qrs_duration = np.where(
+        is_premature, _premature_duration(programme, row, chosen), beats.qrs_duration[row]
+    )
+    qt = np.where(
+        is_premature,
+        _premature_qt(programme, row, chosen),
+        beats.after_qrs.qtc[row] * np.cbrt(rhythm.qt_rr[row, chosen]),
+    )
+    missing = np.where(kind == BeatKind.DROPPED, np.nan, 0.0)
+    return Fiducials(
+        kind=kind,
+        p_onset=onset - pr,
+        p_offset=onset - pr + programme.atria.p_duration[row],
+        qrs_onset=onset + missing,
+        qrs_offset=onset + qrs_duration + missing,
+        t_peak=onset + qt - 2.1 * _t_fall(qt) + missing,
+        t_offset=onset + qt + missing,
+    )
 
 
-def _repolarisation(
+def _ventricles(programme: Programme, row: int) -> list[Waves]:
+    """Return QRS, T and what is near it of all beats of one recording."""
+    dominant, premature = ventricular_kinds(programme, row)
+    beats, rhythm = programme.beats, programme.rhythm
+    onset, gain = rhythm.onset[row, dominant], programme.gain[row, dominant]
+    vector = np.concatenate([beats.qrs_vector[row], programme.residual[1][row][:, None]], axis=1)
+    used = np.flatnonzero(vector.any(axis=1))
+    shape = (len(dominant), len(used))
+    width = np.broadcast_to(beats.qrs_width[row, used], shape)
+    centre = np.broadcast_to(beats.qrs_centre[row, used], shape)
+    parts = [Waves(onset, centre, width, width, gain[:, None, None] * vector[used])]
+    after = beats.after_qrs
+    qt = after.qtc[row] * np.cbrt(rhythm.qt_rr[row, dominant])
+    parts.append(
+        repolarisation_waves(
+            onset, qt, beats.qrs_duration[row], gain, after.t_vector[row], after.st_vector[row],
+            float(after.breadth[row]),
+        )
+    )  # fmt: skip
+    parts += _late_waves(programme, row, onset, qt, gain)
+    if len(premature):
+        parts += _premature_waves(programme, row, premature)
+    return parts
+
+
+def _late_waves(
+    programme: Programme,
+    row: int,
     onset: Float[Array, " beat"],
     qt: Float[Array, " beat"],
-    qrs_duration: float,
-    t_vector: Float[Array, "#beat 1 3"],
-    st_vector: Float[Array, " 3"],
-) -> Components:
+    gain: Float[Array, " beat"],
+) -> list[Waves]:
+    """Return J and U waves where the recording has them."""
+    after, parts = programme.beats.after_qrs, []
+    duration = programme.beats.qrs_duration[row]
+    for vector, centre, width in (
+        (after.j_vector[row], np.full(len(onset), duration + 0.008), 0.014),
+        (after.u_vector[row], qt + 0.075, 0.028),
+    ):
+        if vector.any():
+            side = np.full((len(onset), 1), width)
+            height = gain[:, None, None] * vector
+            parts.append(Waves(onset, centre[:, None], side, side, height))
+    return parts
+
+
+def repolarisation_waves(
+    onset: Float[Array, " beat"],
+    qt: Float[Array, " beat"],
+    qrs_duration: Float[Array, "#beat"] | float,
+    gain: Float[Array, " beat"],
+    t_vector: Float[Array, "*beat 3"],
+    st_vector: Float[Array, "*beat 3"],
+    breadth: float = 1.0,
+) -> Waves:
     """Return T (one asymmetric Gaussian), its early shoulder, and the ST shift of each beat.
 
     T ends at QT: the peak lies 2.1 widths of its falling side before.
     """
-    fall = np.clip(0.038 * np.sqrt(qt / 0.40), 0.022, 0.055)
+    fall = _t_fall(qt)
     peak = qt - 2.1 * fall
-    rise = np.clip(0.064 * (peak - qrs_duration) / 0.215, 0.025, 0.100)
+    after = peak - qrs_duration
+    rise = np.clip(breadth * 0.064 * after / 0.215, 0.025, 0.120)
     shoulder = np.maximum(peak - 0.075, qrs_duration + 0.03)
-    middle = qrs_duration + 0.35 * (peak - qrs_duration)
-    early = 0.12 * t_vector + np.array([0.02, 0.0, -0.04])
-    shift = np.broadcast_to(st_vector, t_vector.shape)
     side = np.full_like(peak, 0.045)
-    st_width = 0.35 * (peak - qrs_duration) * 0.8
-    return repeat_wave(
+    st_width = 0.28 * after
+    shape = (len(onset), 3)
+    t, st = np.broadcast_to(t_vector, shape), np.broadcast_to(st_vector, shape)
+    vector = np.stack([t, 0.12 * t + _SHOULDER, st], axis=1)
+    return Waves(
         onset,
-        np.stack([peak, shoulder, middle], axis=1),
+        np.stack([peak, shoulder, qrs_duration + 0.35 * after], axis=1),
         np.stack([rise, side * 0.8, st_width], axis=1),
         np.stack([fall, side, st_width], axis=1),
-        np.concatenate([t_vector, early, shift], axis=1),
+        gain[:, None, None] * vector,
     )
 
 
-def _ectopic(rhythm: Rhythm, beat: Beat, rng: np.random.Generator) -> list[Components]:
-    """Return the wide QRS and the discordant T of ventricular premature beats, all of one form."""
-    onset = rhythm.onset[rhythm.kind == BeatKind.VENTRICULAR_PREMATURE]
-    if len(onset) == 0:
-        return []
-    direction = _ECTOPIC_DIRECTIONS[int(rng.choice(3, p=_ECTOPIC_SHARES))]
-    direction = direction + 0.2 * rng.standard_normal(3)
-    direction = direction / np.linalg.norm(direction)
-    duration = float(rng.uniform(0.132, 0.180))
-    size = rng.uniform(0.9, 1.7)
-    turn = np.linspace(-1.0, 1.0, 8)[:, None] * 0.3 * rng.standard_normal(3)
-    vectors = size * _ECTOPIC_NODES[:, None] * (direction + turn)
+def _premature_waves(programme: Programme, row: int, chosen: Int[Array, " m"]) -> list[Waves]:
+    """Return the wide QRS and the discordant T of ventricular premature beats."""
+    given, onset = programme.premature, programme.rhythm.onset[row, chosen]
+    form = _form(programme, row, chosen)
+    duration = given.duration[row, form]
     fraction = 0.04 + 0.1314 * np.arange(8)
-    width = np.full((1, 8), 0.075 * duration)
-    qrs = repeat_wave(onset, duration * fraction[None], width, width, vectors[None])
-    t_vector = -size * rng.uniform(0.35, 0.55) * direction
-    rr = np.clip(rhythm.qt_rr[rhythm.kind == BeatKind.VENTRICULAR_PREMATURE], 0.5, 1.2)
-    qt = (0.40 + 0.6 * (duration - 0.09)) * np.cbrt(rr)
-    repolarisation = _repolarisation(
-        onset, qt, duration, np.tile(t_vector, (len(onset), 1, 1)), 0.15 * t_vector
-    )
-    is_low = np.ptp(beat.lead_field @ vectors.T) < 0.8
-    gain = 1.8 if is_low else 1.0  # an ectopic beat that no lead shows would be no finding
-    return [_scaled(qrs, gain), _scaled(repolarisation, gain)]
+    width = np.broadcast_to((0.075 * duration)[:, None], (len(chosen), 8))
+    t_vector = given.t_vector[row, form]
+    qrs = Waves(onset, duration[:, None] * fraction, width, width, given.qrs_vector[row, form])
+    qt = _premature_qt(programme, row, chosen)
+    one = np.ones(len(chosen))
+    return [qrs, repolarisation_waves(onset, qt, duration, one, t_vector, 0.15 * t_vector)]
 
 
-def _scaled(components: Components, gain: float) -> Components:
-    """Return the components `gain` times as high."""
-    return Components(components.centre, components.rise, components.fall, gain * components.vector)
+def _form(programme: Programme, row: int, chosen: Int[Array, " m"]) -> Int[Array, " m"]:
+    """Return the form of each premature beat: in turn where there are several."""
+    is_multiform = int(programme.premature.is_multiform[row])
+    return (np.arange(len(chosen)) % 2) * is_multiform
 
 
-def _atria(rhythm: Rhythm, rng: np.random.Generator, fs: float, n: int) -> Float[Array, "8 n"]:
-    """Return P, f or F waves on the eight independent leads."""
-    field = draw_atrial_lead_field(rng)
-    if rhythm.flutter_cycle is not None:
-        return flutter_waves(rng, np.arange(n) / fs, rhythm.flutter_cycle)
-    has_p = ~np.isnan(rhythm.pr)
-    if not has_p.any():
-        is_paced = bool((rhythm.kind == BeatKind.PACED).any())
-        return np.zeros((8, n)) if is_paced else fibrillation_waves(rng, np.arange(n) / fs)
-    return field @ render(_p_waves(rhythm, has_p, rng), fs, n)
+def _premature_duration(
+    programme: Programme, row: int, chosen: Int[Array, " m"]
+) -> Float[Array, " m"]:
+    """Return the QRS duration in s that each beat would have as a premature one."""
+    return np.full(len(chosen), programme.premature.duration[row, 0])
 
 
-def _p_waves(rhythm: Rhythm, has_p: Bool[Array, " beat"], rng: np.random.Generator) -> Components:
-    """Return P waves of a right and a left atrial part; premature ones differ in direction.
-
-    Sizes and times: measured P vectors (0.058, 0.096, -0.009) mV, duration 106 (12) ms.
-    """
-    scale = np.exp(0.22 * rng.standard_normal((2, 1)))
-    right_left = 0.92 * scale * np.array([[0.045, 0.085, -0.020], [0.040, 0.055, 0.030]])
-    length = float(np.clip(rng.normal(1.0, 0.10), 0.8, 1.25))
-    turned = rng.uniform([-0.8, -1.4, -1.0], [0.8, -0.3, 1.0])
-    vectors = np.repeat(right_left[None], int(has_p.sum()), axis=0)
-    is_premature = rhythm.kind[has_p] == BeatKind.ATRIAL_PREMATURE
-    vectors[is_premature] *= turned
-    centre = length * np.array([[0.038, 0.068]])
-    width = length * np.array([[0.0155, 0.0165]])
-    return repeat_wave(rhythm.onset[has_p] - rhythm.pr[has_p], centre, width, width, vectors)
+def _premature_qt(programme: Programme, row: int, chosen: Int[Array, " m"]) -> Float[Array, " m"]:
+    """Return the QT in s that each beat would have as a premature one."""
+    rr = np.clip(programme.rhythm.qt_rr[row, chosen], 0.5, 1.2)
+    return (0.40 + 0.6 * (programme.premature.duration[row, 0] - 0.09)) * np.cbrt(rr)
 
 
-def _spikes(onset: Float[Array, " beat"], rng: np.random.Generator) -> Components:
-    """Return pacing spikes, below 1 ms, straight on the leads; 15 % are hardly visible."""
-    size = rng.uniform(0.3, 1.6) if rng.random() < 0.85 else 0.03
-    vector = size * rng.standard_normal((1, 1, 8))
-    width = np.full((1, 1), 0.0008)
-    return repeat_wave(onset, np.full((1, 1), -0.006), width, width, vector)
+def _t_fall(qt: Float[Array, "*beat"]) -> Float[Array, "*beat"]:
+    """Return the falling width of T in s."""
+    return np.clip(0.038 * np.sqrt(qt / 0.40), 0.022, 0.055)

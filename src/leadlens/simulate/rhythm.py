@@ -1,230 +1,293 @@
 """Rhythm: when each beat comes, of which kind it is, and its PR interval.
 
 All in seconds on a time axis whose zero is the first sample; beats reach beyond both ends of the
-recording so that no wave is cut off artificially.
+recording so that no wave is cut off artificially. Every array has one row a recording.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from leadlens.simulate.conditions import Plan
+from leadlens.simulate.streams import Streams, between, pick
 
 Array = np.ndarray
 
+N_SPARE: Final = 4
+"""Places for beats that are put between others (interpolated premature beats)."""
+
 
 class BeatKind(IntEnum):
-    """Where a beat begins."""
+    """Where a beat begins; NONE is an unused place, DROPPED a P wave without QRS."""
 
+    NONE = -1
     DOMINANT = 0
     ATRIAL_PREMATURE = 1
     VENTRICULAR_PREMATURE = 2
     PACED = 3
+    DROPPED = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Rhythm:
-    """The beats of one recording.
+    """The beats of a batch of recordings.
 
     Attributes:
-        onset: QRS onset of each beat, s.
+        onset: QRS onset of each beat, s, in order; NaN in unused places.
         kind: a BeatKind a beat.
         pr: P onset to QRS onset, s; NaN where the beat has no P wave.
         qt_rr: the RR interval that sets the beat's QT, s.
-        rate: the programmed mean rate of the dominant rhythm, beats/min.
-        flutter_cycle: period of the F waves in s, or None.
+        rate: mean ventricular rate of the dominant rhythm within the recording, beats/min.
+        rr_range: longest less shortest RR of the dominant rhythm within the recording, s.
+        flutter_cycle: period of the F waves in s, NaN where there are none.
     """
 
-    onset: Float[Array, " beat"]
-    kind: Int[Array, " beat"]
-    pr: Float[Array, " beat"]
-    qt_rr: Float[Array, " beat"]
-    rate: float
-    flutter_cycle: float | None = None
+    onset: Float[Array, "n beat"]
+    kind: Int[Array, "n beat"]
+    pr: Float[Array, "n beat"]
+    qt_rr: Float[Array, "n beat"]
+    rate: Float[Array, " n"]
+    rr_range: Float[Array, " n"]
+    flutter_cycle: Float[Array, " n"]
 
 
-def draw_rhythm(
-    plan: Plan, age: float, duration: float, rng: np.random.Generator, ectopy: np.random.Generator
-) -> Rhythm:
-    """Return the beats of the planned rhythm, with premature beats if planned."""
-    builders: dict[str, Callable[[], Rhythm]] = {
-        "AF": lambda: _fibrillation(duration, rng),
-        "AFL": lambda: _flutter(duration, rng),
-        "PR": lambda: _paced(duration, rng),
-    }
-    rhythm = builders.get(plan.rhythm, lambda: _sinus(plan, age, duration, rng))()
-    if plan.has("PAC"):
-        return _with_premature_atrial(rhythm, duration, ectopy)
-    if plan.has("PVC"):
-        return _with_premature_ventricular(rhythm, duration, ectopy)
-    return rhythm
+def draw_rhythm(plan: Plan, age: Float[Array, " n"], duration: float, streams: Streams) -> Rhythm:
+    """Return the beats of the planned rhythms, without premature ones, with empty places."""
+    uniform = streams.uniform("rhythm", 8)
+    n_beats = int(duration * 3.3) + 16
+    mean = 60.0 / _programmed_rate(plan, uniform[:, 0], uniform[:, 1])
+    normal = streams.normal("rhythm.beats", n_beats)
+    interval, spread, ceiling = _sinus_intervals(plan, mean, uniform, normal)
+    _fibrillation_intervals(plan, mean, uniform, normal, interval)
+    cycle = _flutter_intervals(plan, streams, normal, interval)
+    start = -1.5 * mean - uniform[:, 2] * mean
+    onset = _place(start, interval, spread, ceiling, duration)
+    kind = np.full(onset.shape, int(BeatKind.DOMINANT))
+    kind[plan.has("PR")] = BeatKind.PACED
+    pr = np.repeat(_pr_interval(plan, mean, age, streams)[:, None], n_beats, axis=1)
+    rate, rr_range = _regularity(onset, duration)
+    rhythm = Rhythm(onset, kind, pr, onset, rate, rr_range, cycle)
+    rhythm = _with_spare_places(_with_lengthening_pr(rhythm, plan, streams))
+    return with_qt_intervals(rhythm)
 
 
-def is_within(onset: Float[Array, " beat"], duration: float) -> Array:
+def is_within(onset: Float[Array, "*shape"], duration: float) -> Bool[Array, "*shape"]:
     """Return which beats begin within the recording."""
     return (onset >= 0.0) & (onset < duration)
 
 
-def sinus_rate(plan: Plan, rng: np.random.Generator) -> float:
-    """Return a heart rate in beats/min that meets the planned rhythm's criterion.
+def _programmed_rate(
+    plan: Plan, place: Float[Array, " n"], border: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Return the mean rate in beats/min; about one in seven lies close to a threshold.
 
-    Normal 60 to 100, bradycardia below 60, tachycardia above 100; the medians and spreads are
-    those measured by label in Chapman-Shaoxing (10,646 recordings).
+    Medians and spreads are those measured by label in Chapman-Shaoxing (10,646 recordings):
+    normal 75 (10), bradycardia 55 (4), tachycardia 112 (12), fibrillation 95 (27).
     """
-    if plan.rhythm == "SB":
-        return float(np.clip(rng.normal(52.0, 5.0), 38.0, 58.5))
-    if plan.rhythm == "STach":
-        ceiling = 122.0 if plan.has("PAC", "PVC") else 148.0
-        return float(min(102.5 + abs(rng.normal(4.0, 15.0)), ceiling))
-    if plan.rhythm == "SA":
-        rate = float(rng.uniform(48.0, 84.0))
-        return min(rate, 58.5) if rate < 60.0 else max(rate, 61.5)
-    return float(np.clip(rng.normal(75.0, 10.0), 62.0, 97.5))
+    normal = _normal_quantile(place)
+    is_near = border < 0.15
+    low, high = between(place * 2, 60.4, 63.0), between(place * 2 - 1, 95.0, 99.5)
+    usual = np.clip(75.0 + 9.0 * normal, 63.0, 95.0)
+    slow = np.clip(53.0 + 4.0 * normal, 38.0, 57.5)
+    fast = np.clip(95.0 + 22.0 * normal, 63.0, 165.0)
+    by_rhythm = {
+        "NSR": np.where(is_near, np.where(place < 0.5, low, high), usual),
+        "SB": np.where(is_near, between(place, 57.5, 59.6), slow),
+        "STach": np.where(is_near, between(place, 100.5, 104.0), 104.0 + 13.0 * np.abs(normal)),
+        "SA": np.where(plan.is_slow, between(place, 47.0, 58.5), between(place, 61.5, 86.0)),
+        "AF": np.where(plan.is_slow, between(place, 42.0, 57.0), fast),
+        "AFL": np.full(len(place), 90.0),
+        "PR": between(place, 61.5, 85.0),
+        "EAR": between(place, 61.5, 98.0),
+    }
+    rate = np.select([plan.has(name) for name in by_rhythm], list(by_rhythm.values()))
+    ceiling = np.where(plan.has("PAC", "PVC"), 125.0, 150.0)
+    return np.where(plan.has("STach"), np.minimum(rate, ceiling), rate)
 
 
-def _sinus(plan: Plan, age: float, duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return sinus beats with respiratory, slow and random variability, and a constant PR."""
-    rate = sinus_rate(plan, rng)
-    mean = 60.0 / rate
-    n = int(duration / mean * 1.6) + 8
-    start = -1.5 * mean - rng.uniform(0.0, mean)
-    count = np.arange(n) * mean
-    respiration, phase = rng.uniform(0.15, 0.30), rng.uniform(0.0, 2 * np.pi, 2)
-    depth = 0.1 if plan.rhythm == "SA" else 0.015 * abs(rng.standard_normal())
-    deviation = depth * np.sin(2 * np.pi * respiration * count + phase[0])
-    deviation += 0.008 * np.sin(2 * np.pi * 0.1 * count + phase[1])
-    deviation += rng.uniform(0.002, 0.008) * rng.standard_normal(n)
-    ceiling = min(0.09, 0.08 * mean)
-    spread = None
-    if plan.rhythm == "SA":
-        spread = min(0.14 + abs(rng.normal(0.14, 0.08)), 0.50 * mean)
-    onset = _place(start, mean, deviation * mean, duration, spread, ceiling)
-    slope = -0.00015 * (rate - 75.0) + 0.0002 * (age - 50.0)
-    usual = float(np.clip(rng.normal(0.155, 0.015) + slope, 0.122, 0.182))
-    long = float(rng.uniform(0.225, 0.320) if rng.random() < 0.85 else rng.uniform(0.202, 0.225))
-    pr = min(long, max(0.205, 0.55 * mean)) if plan.has("IAVB") else usual
-    kind = np.zeros(n, dtype=int)
-    return Rhythm(onset, kind, np.full(n, pr), _qt_rr(onset, mean), rate)
+def _normal_quantile(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return the standard normal quantiles of uniform numbers, at most 3.5 either way."""
+    # Here, not above: it takes a while to import, and every command reads the settings.
+    from scipy.special import ndtri
+
+    return np.clip(np.asarray(ndtri(uniform)), -3.5, 3.5)
+
+
+def _sinus_intervals(
+    plan: Plan,
+    mean: Float[Array, " n"],
+    uniform: Float[Array, "n 8"],
+    normal: Float[Array, "n beat"],
+) -> tuple[Float[Array, "n beat"], Float[Array, " n"], Float[Array, " n"]]:
+    """Return RR intervals with respiratory, slow and random variability.
+
+    Also the spread (longest less shortest) that sinus arrhythmia must have, NaN elsewhere, and
+    the largest spread that others may have.
+    """
+    is_sa, is_paced = plan.has("SA"), plan.has("PR")
+    count = np.arange(normal.shape[1]) * mean[:, None]
+    respiration = between(uniform[:, 3], 0.15, 0.30)[:, None]
+    phase = 2 * np.pi * uniform[:, 4:6]
+    depth = np.where(is_sa, 0.1, 0.015 * np.abs(_normal_quantile(uniform[:, 6])))[:, None]
+    deviation = depth * np.sin(2 * np.pi * respiration * count + phase[:, :1])
+    deviation += 0.008 * np.sin(2 * np.pi * 0.1 * count + phase[:, 1:])
+    deviation += between(uniform[:, 7], 0.002, 0.008)[:, None] * normal
+    deviation[is_paced] = 0.001 * normal[is_paced]
+    is_border = uniform[:, 5] < 0.15
+    wide = 0.145 + 0.14 * np.abs(_normal_quantile(uniform[:, 6]))
+    wanted = np.where(is_border, between(uniform[:, 5] / 0.15, 0.125, 0.145), wide)
+    spread = np.where(is_sa, np.minimum(wanted, 0.5 * mean), np.nan)
+    usual = np.where(is_border, 0.11, np.minimum(0.09, 0.08 * mean))
+    ceiling = np.where(plan.has("AF", "AFL"), np.inf, usual)
+    return mean[:, None] * (1.0 + deviation), spread, ceiling
+
+
+def _fibrillation_intervals(
+    plan: Plan,
+    mean: Float[Array, " n"],
+    uniform: Float[Array, "n 8"],
+    normal: Float[Array, "n beat"],
+    interval: Float[Array, "n beat"],
+) -> None:
+    """Put in independent gamma intervals (Wilson & Hilferty 1931) with a refractory floor."""
+    rows = plan.rows("AF")
+    variation = between(uniform[rows, 6], 0.15, 0.28)[:, None]
+    shape = variation**-2
+    cube = 1.0 - 1.0 / (9.0 * shape) + normal[rows] / (3.0 * np.sqrt(shape))
+    gamma = mean[rows, None] * np.maximum(cube, 0.2) ** 3
+    interval[rows] = np.maximum(gamma, np.minimum(0.30, 0.75 * mean[rows])[:, None])
+
+
+def _flutter_intervals(
+    plan: Plan, streams: Streams, normal: Float[Array, "n beat"], interval: Float[Array, "n beat"]
+) -> Float[Array, " n"]:
+    """Put in beats locked to F waves of 240 to 340/min: 2:1, 3:1, 4:1 or variable block."""
+    cycle = np.full(len(plan), np.nan)
+    rows = plan.rows("AFL")
+    if len(rows) == 0:
+        return cycle
+    uniform = streams.take(rows).uniform("flutter", 2 + interval.shape[1])
+    cycle[rows] = 60.0 / np.clip(290.0 + 22.0 * _normal_quantile(uniform[:, 0]), 245.0, 340.0)
+    block = pick(uniform[:, 1], (0.40, 0.08, 0.30, 0.22))
+    variable = np.array([2, 3, 4])[pick(uniform[:, 2:], (0.4, 0.2, 0.4))]
+    fixed = np.array([2, 3, 4, 0])[block][:, None]
+    ratio = np.where(fixed > 0, fixed, variable)
+    jitter = np.diff(0.004 * normal[rows], axis=1, prepend=0.0)
+    interval[rows] = cycle[rows, None] * ratio + jitter
+    return cycle
 
 
 def _place(
-    start: float,
-    mean: float,
-    deviation: Float[Array, " beat"],
+    start: Float[Array, " n"],
+    interval: Float[Array, "n beat"],
+    spread: Float[Array, " n"],
+    ceiling: Float[Array, " n"],
     duration: float,
-    spread: float | None,
-    ceiling: float,
-) -> Float[Array, " beat"]:
-    """Return beat times whose RR intervals within the recording have this mean and spread.
+) -> Float[Array, "n beat"]:
+    """Return beat times; the RR intervals within the recording keep their mean and spread.
 
-    The spread (longest less shortest RR, s) is set when given, else kept below `ceiling`.
+    The spread (longest less shortest RR, s) is set where it is given, else kept below `ceiling`.
     """
+    mean = np.median(interval, axis=1)
+    is_set = np.isfinite(ceiling)
+    deviation = interval - mean[:, None]
     for _ in range(4):
-        onset = start + np.cumsum(mean + deviation)
-        inside = is_within(onset, duration)
-        is_counted = inside & np.roll(inside, 1)
-        is_counted[0] = False
-        if not is_counted.any():
-            return onset
-        deviation = deviation - deviation[is_counted].mean()
-        found = float(np.ptp(deviation[is_counted]))
-        wanted = min(found, ceiling) if spread is None else spread
-        deviation = deviation * (wanted / max(found, 1e-6))
-    return start + np.cumsum(np.maximum(mean + deviation, 0.3))
+        onset = start[:, None] + np.cumsum(mean[:, None] + deviation, axis=1)
+        counted = _counted(onset, duration)
+        n_counted = np.maximum(counted.sum(axis=1), 1)
+        middle = np.where(counted, deviation, 0.0).sum(axis=1) / n_counted
+        centred = deviation - middle[:, None]
+        found = np.where(counted, centred, -np.inf).max(axis=1) - np.where(
+            counted, centred, np.inf
+        ).min(axis=1)
+        wanted = np.where(np.isnan(spread), np.minimum(found, ceiling), spread)
+        gain = wanted / np.maximum(found, 1e-6)
+        deviation = np.where(is_set[:, None], centred * gain[:, None], deviation)
+    return start[:, None] + np.cumsum(np.maximum(mean[:, None] + deviation, 0.28), axis=1)
 
 
-def _fibrillation(duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return irregularly irregular beats: independent gamma intervals, no P waves."""
-    is_slow = rng.random() < 0.12
-    slow, usual = rng.uniform(42.0, 57.0), np.clip(rng.normal(95.0, 22.0), 63.0, 160.0)
-    rate = float(slow if is_slow else usual)
-    mean = 60.0 / rate
-    variation = rng.uniform(0.16, 0.28)
-    n = int(duration / mean * 1.8) + 10
-    interval = rng.gamma(variation**-2, mean * variation**2, n)
-    floor = min(0.32, 0.75 * mean)
-    start = -1.5 * mean
-    for _ in range(4):  # the mean RR within the recording is the programmed one
-        interval = np.maximum(interval, floor)
-        onset = start + np.cumsum(interval)
-        inside = np.flatnonzero(is_within(onset, duration))
-        interval = interval * (mean / float(np.mean(interval[inside[1:]])))
-    onset = start + np.cumsum(np.maximum(interval, floor))
-    kind = np.zeros(n, dtype=int)
-    return Rhythm(onset, kind, np.full(n, np.nan), _qt_rr(onset, mean), rate)
+def _counted(onset: Float[Array, "n beat"], duration: float) -> Bool[Array, "n beat"]:
+    """Return at which beats an RR interval ends that lies within the recording."""
+    inside = is_within(onset, duration)
+    counted = inside & np.roll(inside, 1, axis=1)
+    counted[:, 0] = False
+    return counted
 
 
-def _flutter(duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return beats locked to flutter waves of 240 to 340/min: 2:1, 3:1, 4:1 or variable block."""
-    cycle = 60.0 / float(np.clip(rng.normal(290.0, 22.0), 245.0, 340.0))
-    n = int(duration / cycle / 2) + 10
-    block = int(rng.choice(4, p=[0.40, 0.08, 0.30, 0.22]))
-    ratios = np.full(n, (2, 3, 4, 2)[block])
-    if block == 3:
-        ratios = rng.choice([2, 3, 4], size=n, p=[0.4, 0.2, 0.4])
-    onset = cycle * (np.cumsum(ratios) - 8 + rng.uniform(0.2, 0.8))
-    onset = onset + 0.004 * rng.standard_normal(n)
-    counted = onset[is_within(onset, duration)]
-    mean = float(np.mean(np.diff(counted)))
-    kind = np.zeros(n, dtype=int)
-    return Rhythm(onset, kind, np.full(n, np.nan), _qt_rr(onset, mean), 60.0 / mean, cycle)
+def _regularity(
+    onset: Float[Array, "n beat"], duration: float
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Return the mean rate and the range of the RR intervals within the recording."""
+    counted = _counted(onset, duration)
+    interval = np.diff(onset, axis=1, prepend=np.nan)
+    with np.errstate(invalid="ignore"):
+        total = np.where(counted, interval, 0.0).sum(axis=1)
+        longest = np.where(counted, interval, -np.inf).max(axis=1)
+        shortest = np.where(counted, interval, np.inf).min(axis=1)
+    return 60.0 * counted.sum(axis=1) / total, longest - shortest
 
 
-def _paced(duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return ventricular pacing at 62 to 85/min, behind tracked P waves in half the recordings."""
-    mean = 60.0 / float(rng.uniform(62.0, 85.0))
-    n = int(duration / mean) + 8
-    onset = -1.5 * mean - rng.uniform(0.0, mean) + np.cumsum(mean + 0.001 * rng.standard_normal(n))
-    pr = rng.uniform(0.14, 0.19) if rng.random() < 0.5 else np.nan
-    kind = np.full(n, int(BeatKind.PACED))
-    return Rhythm(onset, kind, np.full(n, float(pr)), _qt_rr(onset, mean), 60.0 / mean)
+def _pr_interval(
+    plan: Plan, mean: Float[Array, " n"], age: Float[Array, " n"], streams: Streams
+) -> Float[Array, " n"]:
+    """Return PR in s: 118 to 185 ms, above 200 ms in first-degree block; shorter when fast.
+
+    Paced beats follow a tracked P wave in half the recordings; a delta wave shortens PR.
+    """
+    uniform, normal = streams.uniform("pr", 4), streams.normal("pr.normal", 1)[:, 0]
+    slope = -0.00015 * (60.0 / mean - 75.0) + 0.0002 * (age - 50.0)
+    usual = np.clip(0.155 + 0.015 * normal + slope, 0.122, 0.182)
+    usual = np.where(uniform[:, 3] < 0.07, between(uniform[:, 0], 0.184, 0.194), usual)
+    is_border = uniform[:, 1] < 0.15
+    long = np.where(
+        is_border, between(uniform[:, 0], 0.204, 0.212), between(uniform[:, 0], 0.212, 0.320)
+    )
+    pr = np.where(plan.has("IAVB"), np.minimum(long, np.maximum(0.206, 0.55 * mean)), usual)
+    pr = np.where(plan.has("EAR"), np.clip(usual - 0.02, 0.10, 0.18), pr)
+    pr = np.where(plan.has("delta"), between(uniform[:, 0], 0.085, 0.115), pr)
+    tracked = np.where(uniform[:, 2] < 0.5, between(uniform[:, 0], 0.14, 0.19), np.nan)
+    pr = np.where(plan.has("PR"), tracked, pr)
+    return np.where(plan.has("AF", "AFL"), np.nan, pr)
 
 
-def _with_premature_atrial(rhythm: Rhythm, duration: float, rng: np.random.Generator) -> Rhythm:
-    """Return the rhythm with one to five premature atrial beats that reset the sinus node."""
+def _with_lengthening_pr(rhythm: Rhythm, plan: Plan, streams: Streams) -> Rhythm:
+    """Put in second-degree block: PR grows by 30 to 60 ms a beat until a P is not conducted."""
+    rows = plan.rows("block2")
+    if len(rows) == 0:
+        return rhythm
     onset, kind, pr = rhythm.onset.copy(), rhythm.kind.copy(), rhythm.pr.copy()
-    for beat in _premature_beats(onset, duration, rng):
-        gap = onset[beat] - onset[beat - 1]
-        coupling = min(max(rng.uniform(0.52, 0.72) * gap, 0.33), 0.85 * gap)
-        advance = gap - coupling
-        onset[beat] -= advance
-        onset[beat + 1 :] -= advance * rng.uniform(0.75, 1.0)
-        kind[beat] = BeatKind.ATRIAL_PREMATURE
-        pr[beat] = np.clip(pr[beat] + rng.normal(0.0, 0.010), 0.11, 0.7 * coupling)
-    return Rhythm(onset, kind, pr, _qt_rr(onset, 60.0 / rhythm.rate), rhythm.rate)
+    uniform = streams.take(rows).uniform("block2", 3)
+    period = (4 + np.floor(2 * uniform[:, 0])).astype(int)[:, None]
+    step = between(uniform[:, 1], 0.030, 0.060)[:, None]
+    place = (np.arange(onset.shape[1]) + (uniform[:, 2:] * 4).astype(int)) % period
+    added = step * place * (place < period - 1)
+    kind[rows] = np.where(place == period - 1, int(BeatKind.DROPPED), kind[rows])
+    onset[rows] += added
+    pr[rows] += added
+    return replace(rhythm, onset=onset, kind=kind, pr=pr)
 
 
-def _with_premature_ventricular(
-    rhythm: Rhythm, duration: float, rng: np.random.Generator
-) -> Rhythm:
-    """Return the rhythm with one to five premature ventricular beats, each with a full pause."""
-    onset, kind, pr = rhythm.onset.copy(), rhythm.kind.copy(), rhythm.pr.copy()
-    for beat in _premature_beats(onset, duration, rng):
-        gap = onset[beat] - onset[beat - 1]
-        onset[beat] = onset[beat - 1] + min(max(rng.uniform(0.48, 0.75) * gap, 0.32), 0.85 * gap)
-        kind[beat] = BeatKind.VENTRICULAR_PREMATURE
-        pr[beat] = np.nan
-    mean = 60.0 / rhythm.rate
-    return Rhythm(onset, kind, pr, _qt_rr(onset, mean), rhythm.rate, rhythm.flutter_cycle)
+def _with_spare_places(rhythm: Rhythm) -> Rhythm:
+    """Return the rhythm with empty places after the last beat."""
+    spare = np.full((len(rhythm.onset), N_SPARE), np.nan)
+    none = np.full(spare.shape, int(BeatKind.NONE))
+    return replace(
+        rhythm,
+        onset=np.concatenate([rhythm.onset, spare], axis=1),
+        kind=np.concatenate([rhythm.kind, none], axis=1),
+        pr=np.concatenate([rhythm.pr, spare], axis=1),
+    )
 
 
-def _premature_beats(
-    onset: Float[Array, " beat"], duration: float, rng: np.random.Generator
-) -> list[int]:
-    """Return which beats come early: one to five within the recording, no two in a row."""
-    candidates = np.flatnonzero((onset > 1.2) & (onset < duration - 0.6))
-    wanted = 1 if rng.random() < 0.15 else int(rng.integers(2, 6))
-    chosen: list[int] = []
-    for beat in rng.permutation(candidates):
-        if len(chosen) < wanted and all(abs(beat - other) > 1 for other in chosen):
-            chosen.append(int(beat))
-    return sorted(chosen)
+def with_qt_intervals(rhythm: Rhythm) -> Rhythm:
+    """Return the rhythm with the RR that sets each QT: memory keeps 0.6 of the mean RR.
 
-
-def _qt_rr(onset: Float[Array, " beat"], mean: float) -> Float[Array, " beat"]:
-    """Return the RR that sets each QT: 0.6 of the mean and 0.4 of the preceding interval."""
-    preceding = np.diff(onset, prepend=onset[0] - mean)
-    return np.clip(0.6 * mean + 0.4 * preceding, 0.30, 1.8)
+    The other 0.4 are the interval before the beat.
+    """
+    mean = (60.0 / rhythm.rate)[:, None]
+    preceding = np.diff(rhythm.onset, axis=1, prepend=rhythm.onset[:, :1] - mean)
+    effective = np.nan_to_num(0.6 * mean + 0.4 * preceding, nan=1.0)
+    return replace(rhythm, qt_rr=np.clip(effective, 0.30, 1.8))

@@ -1,198 +1,274 @@
-"""Shape: what each condition does to the vectors and times of QRS and T.
+"""Shape: what each condition does to the QRS vectors, and the QRS duration it has.
 
 Ranges are those of the published criteria (AHA/ACCF/HRS 2009 parts III and IV, the universal
 definition of myocardial infarction) with most draws well beyond a threshold, a minority close.
+Every condition draws from a stream of its own name, for the recordings that have it.
 """
 
+from typing import Final
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from leadlens.simulate.conditions import Plan
-from leadlens.simulate.measure import axis_of, measure
+from leadlens.simulate.streams import Streams, between, pick
 from leadlens.simulate.torso import calibration
 
-_Q, _TERMINAL = 8, 9  # the two waves that follow the eight nodes of the QRS
+Q, TERMINAL, DELTA = 8, 9, 10
+"""The waves that follow the eight nodes of the QRS: initial Q, terminal R' or S, delta wave."""
+N_WAVES: Final = 11
+TERMINAL_CONDITIONS: Final = ("RBBB", "IRBBB", "rSr")
+"""Conditions whose late forces follow a normal QRS."""
 
-# x, y, z of the eight nodes of a left bundle branch block, mV
-_LBBB_X = np.array([0.02, 0.20, 0.30, 0.40, 0.45, 0.45, 0.25, 0.05])
-_LBBB_Z = np.array([-0.08, 0.25, 1.00, 1.20, 0.70, 0.30, 0.10, 0.00])
+# x and z of the eight nodes of a left bundle branch block, mV
+_LBBB_X: Final = np.array([0.02, 0.20, 0.30, 0.40, 0.45, 0.45, 0.25, 0.05])
+_LBBB_Z: Final = np.array([-0.08, 0.25, 1.00, 1.20, 0.70, 0.30, 0.10, 0.00])
+
+_DURATIONS: Final = {
+    "RBBB": (0.120, 0.126, 0.168),
+    "LBBB": (0.120, 0.126, 0.175),
+    "IRBBB": (0.1105, 0.112, 0.1185),
+    "NSIVCB": (0.1115, 0.116, 0.145),
+    "PR": (0.142, 0.142, 0.188),
+    "rSr": (0.086, 0.086, 0.1085),
+}
+"""QRS duration in s: lowest, end of the borderline band, highest."""
 
 Array = np.ndarray
 
 
-def qrs_duration(plan: Plan, sex: str, rng: np.random.Generator) -> float:
-    """Return the QRS duration in s; bundle branch block from 120 ms, IRBBB 110 to 119 ms."""
-    normal = np.clip(rng.normal(0.090 if sex == "male" else 0.083, 0.008), 0.070, 0.104)
-    ranges = {
-        "RBBB": (0.122, 0.168),
-        "LBBB": (0.126, 0.175),
-        "IRBBB": (0.110, 0.119),
-        "NSIVCB": (0.114, 0.148),
-        "PR": (0.142, 0.188),
-    }
-    place = rng.random()
-    for name, (low, high) in ranges.items():
-        if plan.has(name):
-            return float(low + (high - low) * place)
-    return float(normal + 0.006 * plan.has("LAnFB"))
+def qrs_durations(
+    plan: Plan, is_male: Bool[Array, " n"], streams: Streams
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Return (total, normal) QRS durations in s; the normal one is what the heart has besides.
 
-
-def qrs_timing(
-    plan: Plan, duration: float, core: float, rng: np.random.Generator
-) -> tuple[Float[Array, " wave"], Float[Array, " wave"]]:
-    """Return centres and widths of the eight nodes, an initial Q and a terminal wave."""
-    given = calibration()
-    centre = np.append(given.node_fraction * core, [0.0, 0.0])
-    width = np.append(np.full(8, given.node_width * core), [0.0, 0.0])
-    centre[_Q], width[_Q] = rng.uniform(0.018, 0.026), rng.uniform(0.011, 0.014)
-    rest = max(duration - core, 0.012)
-    if plan.has("IRBBB"):
-        centre[_TERMINAL], width[_TERMINAL] = duration - 0.016, rng.uniform(0.008, 0.011)
-    else:
-        centre[_TERMINAL], width[_TERMINAL] = core + 0.35 * rest, max(0.30 * rest, 0.010)
-    return centre, width
+    Normal: men 92 (8) ms, women 84 (8) ms; block from 120 ms, IRBBB 110 to 119 ms.
+    """
+    normal_draw = streams.normal("qrs.duration", 1)[:, 0]
+    middle = np.where(is_male, 0.091, 0.084)
+    usual = np.clip(middle + 0.008 * normal_draw, 0.068, 0.1045)
+    total = usual + 0.006 * plan.has("LAnFB")
+    for name, (lowest, band, highest) in _DURATIONS.items():
+        rows = plan.rows(name)
+        uniform = streams.take(rows).uniform(f"{name}.duration", 2)
+        is_border = uniform[:, 1] < 0.15
+        clear = between(uniform[:, 0], band, highest)
+        total[rows] = np.where(is_border, between(uniform[:, 0], lowest, band), clear)
+    return total, usual
 
 
 def shape_qrs(
-    plan: Plan, qrs: Float[Array, "n wave 3"], rng: np.random.Generator
+    plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams
 ) -> Float[Array, "n wave 3"]:
-    """Return the QRS vectors with conduction and Q-wave conditions put in."""
-    qrs, n = qrs.copy(), len(qrs)
-    if plan.has("LBBB", "PR"):
-        qrs = _left_bundle_block(qrs, rng)
-    if plan.has("RBBB", "IRBBB"):
+    """Return the QRS vectors with conduction and Q-wave conditions and look-alikes put in."""
+    qrs = qrs.copy()
+    for change in (_lvh, _left_block, _right_block, _fascicular, _unspecific, _poor_r, _scar):
+        change(plan, qrs, streams)
+    rows = plan.rows("delta")
+    uniform = streams.take(rows).uniform("delta", 4)
+    direction = np.stack([between(uniform[:, 0], 0.2, 0.9), between(uniform[:, 1], -0.7, 0.7),
+                          between(uniform[:, 2], -0.5, 0.5)], axis=1)  # fmt: skip
+    qrs[rows, DELTA] = direction * between(uniform[:, 3], 0.2, 0.4)[:, None]
+    return qrs
+
+
+def _lvh(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Raise the forces to the left and back, as in left ventricular hypertrophy."""
+    rows = plan.rows("LVH")
+    gain = between(streams.take(rows).uniform("LVH", 1)[:, 0], 1.3, 1.7)[:, None]
+    qrs[rows, 2:7, 0] *= gain
+    qrs[rows, 2:7, 2] *= gain
+
+
+def _left_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Put in the slow, notched QRS of a ventricle activated from the right, back and left."""
+    for name in ("LBBB", "PR"):
+        rows = plan.rows(name)
+        uniform = streams.take(rows).uniform(name, 4)
+        gain = between(uniform[:, :1], 0.75, 1.3)
+        wide = (1.0, 1.8) if name == "LBBB" else (1.4, 2.4)
+        qrs[rows, :8, 0] = _LBBB_X * gain * between(uniform[:, 1:2], *wide)
+        qrs[rows, :8, 1] *= 0.3
+        qrs[rows, :8, 2] = _LBBB_Z * gain * between(uniform[:, 2:3], 0.8, 1.2)
+        notch = between(uniform[:, 3], 0.10, 0.22)
+        qrs[rows, 3, 0] -= notch
+        qrs[rows, 5, 0] += notch / 2.0
+
+
+def _right_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Put in the late forces to the right and front of a right bundle branch block."""
+    for name, (low, high) in {
+        "RBBB": (0.38, 0.85),
+        "IRBBB": (0.30, 0.65),
+        "rSr": (0.18, 0.50),
+    }.items():
+        rows = plan.rows(name)
+        uniform = streams.take(rows).uniform(name, 3)
+        normal = streams.take(rows).normal(f"{name}.direction", 1)
         direction = np.stack(
-            [rng.uniform(-0.8, -0.45, n), rng.normal(0.0, 0.15, n), rng.uniform(-0.75, -0.35, n)], 1
-        )
-        low, high = (0.45, 0.95) if plan.has("RBBB") else (0.42, 0.70)
-        qrs[:, 5:8] *= 0.6
-        qrs[:, _TERMINAL] = direction * rng.uniform(low, high, (n, 1))
-    if plan.has("LAnFB"):
-        qrs[:, 1] += np.stack([np.zeros(n), rng.uniform(0.06, 0.14, n), np.zeros(n)], axis=1)
-        qrs[:, 4:7, 1] += rng.uniform(-0.40, -0.15, (n, 1))
-    if plan.has("NSIVCB"):
-        qrs[np.arange(n), rng.integers(2, 5, n)] *= rng.uniform(0.2, 0.6, (n, 1))
-        qrs[:, 4:7] += 0.14 * rng.standard_normal((n, 3, 3))
-    if plan.has("PRWP"):
-        qrs[:, 2, 2] += rng.uniform(0.15, 0.40, n)
-        qrs[:, 3, 2] += rng.uniform(0.30, 0.80, n)
-    if plan.has("QAb"):
-        qrs[:, 1:3] *= rng.uniform(0.0, 0.5, (n, 1, 1))
-        qrs[:, _Q] = _q_direction(plan, rng) * rng.uniform(0.35, 0.75, (n, 1))
-    return qrs
+            [between(uniform[:, 0], -0.8, -0.45), 0.15 * normal[:, 0],
+             between(uniform[:, 1], -0.75, -0.35)], axis=1
+        )  # fmt: skip
+        qrs[rows, 5:8] *= 0.6
+        qrs[rows, TERMINAL] = direction * between(uniform[:, 2], low, high)[:, None]
 
 
-def _left_bundle_block(
-    qrs: Float[Array, "n wave 3"], rng: np.random.Generator
-) -> Float[Array, "n wave 3"]:
-    """Return the slow, notched QRS of a ventricle activated from the right, backward and left."""
-    qrs, n = qrs.copy(), len(qrs)
-    gain = rng.uniform(0.75, 1.3, (n, 1))
-    qrs[:, :8, 0] = _LBBB_X * gain * rng.uniform(0.8, 1.5, (n, 1))
-    qrs[:, :8, 1] *= 0.3
-    qrs[:, :8, 2] = _LBBB_Z * gain * rng.uniform(0.8, 1.2, (n, 1))
-    notch = rng.uniform(0.10, 0.22, n)
-    qrs[:, 3, 0] -= notch
-    qrs[:, 5, 0] += notch / 2.0
-    return qrs
+def _fascicular(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Put in initial forces down and late forces up, as in left anterior fascicular block."""
+    rows = plan.rows("LAnFB")
+    uniform = streams.take(rows).uniform("LAnFB", 2)
+    qrs[rows, 1, 1] += between(uniform[:, 0], 0.08, 0.16)
+    qrs[rows, 4:7, 1] += between(uniform[:, 1:], -0.40, -0.15)
 
 
-def _q_direction(plan: Plan, rng: np.random.Generator) -> Float[Array, " 3"]:
-    """Return where the initial forces point: away from an inferior, anterior or lateral scar."""
+def _unspecific(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Weaken one node and bend the late forces at random."""
+    rows = plan.rows("NSIVCB")
+    uniform = streams.take(rows).uniform("NSIVCB", 2)
+    bend = streams.take(rows).normal("NSIVCB.bend", 9).reshape(-1, 3, 3)
+    node = 2 + np.floor(3 * uniform[:, 0]).astype(int)
+    qrs[rows, node] *= between(uniform[:, 1:], 0.2, 0.6)
+    qrs[rows, 4:7] += 0.14 * bend
+
+
+def _poor_r(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Turn the early forces backward, so that R does not grow over the right chest leads."""
+    rows = plan.rows("PRWP")
+    uniform = streams.take(rows).uniform("PRWP", 2)
+    qrs[rows, 1, 2] += between(uniform[:, 0], 0.05, 0.20)
+    qrs[rows, 2, 2] += between(uniform[:, 0], 0.25, 0.55)
+    qrs[rows, 3, 2] += between(uniform[:, 1], 0.40, 1.00)
+
+
+def _scar(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
+    """Weaken the early forces and put in an initial wave that points away from a scar."""
+    rows = plan.rows("QAb")
+    uniform = streams.take(rows).uniform("QAb", 3)
     regions = np.array([[0.0, -1.0, 0.0], [0.1, 0.0, 1.0], [-1.0, 0.1, 0.1]])
-    region = int(rng.choice(3, p=[0.45, 0.40, 0.15]))
-    return regions[1 if plan.has("LAnFB", "LAD", "RAD") else region]
+    region = pick(uniform[:, 0], (0.45, 0.40, 0.15))
+    region = np.where(plan.has("LAnFB", "LAD", "RAD")[rows], 1, region)
+    away = regions[region]
+    away[plan.has("LAnFB")[rows], 1] = 0.3  # the block's initial forces point down
+    qrs[rows, 1:3] *= between(uniform[:, 1, None, None], 0.0, 0.5)
+    qrs[rows, Q] = away * between(uniform[:, 2:], 0.30, 0.75)
 
 
-def steer_axis(
+def turn_to_axis(
     plan: Plan,
     field: Float[Array, "n 8 3"],
     qrs: Float[Array, "n wave 3"],
-    width: Float[Array, " wave"],
-    rng: np.random.Generator,
+    width: Float[Array, "n wave"],
+    streams: Streams,
 ) -> Float[Array, "n wave 3"]:
     """Return the QRS turned in the frontal plane until its axis is the wanted one.
 
-    The first two nodes stay in a fascicular block: its initial forces point down and right.
+    The first two nodes stay in a fascicular block: its initial forces point down and right. The
+    turn has a closed form, as the areas of I and aVF are linear in its cosine and sine.
     """
-    n = len(qrs)
-    ranges = {
-        "LAnFB": (-80.0, -47.0),
-        "LAD": (-60.0, -33.0) if plan.has("LBBB") else (-44.5, -31.0),
-        "RAD": (92.0, 130.0),
-        "PR": (-85.0, -40.0),
-        "LBBB": (-20.0, 60.0),
-    }
-    planned = [limits for name, limits in ranges.items() if plan.has(name)]
-    low, high = planned[0] if planned else (-15.0, 75.0)
-    is_steered = bool(planned) or plan.has("QAb", "RBBB", "NSIVCB", "IRBBB")
-    target = rng.uniform(low, high, n)
-    if not is_steered:
+    target = _target_axis(plan, streams)
+    rows = np.flatnonzero(~np.isnan(target))
+    if len(rows) == 0:
         return qrs
-    first = 2 if plan.has("LAnFB") else 0
-    for _ in range(5):
-        turn = np.radians(target - axis_of(field, qrs, width))
-        qrs = qrs.copy()
-        x, y = qrs[:, first:, 0].copy(), qrs[:, first:, 1].copy()
-        cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
-        qrs[:, first:, 0], qrs[:, first:, 1] = cos * x - sin * y, sin * x + cos * y
-    return qrs
+    theta = np.radians(target[rows])
+    is_fixed = np.zeros((len(rows), N_WAVES), dtype=bool)
+    is_fixed[:, :2] = plan.has("LAnFB")[rows, None]
+    area = qrs[rows] * width[rows, :, None]
+    moving = np.where(is_fixed[:, :, None], 0.0, area).sum(axis=1)
+    total = area.sum(axis=1)
+    # the component of a frontal lead vector across the wanted axis must vanish
+    across = _across(field[rows], theta)
+    x, y = moving[:, 0], moving[:, 1]
+    a = across[:, 0] * x + across[:, 1] * y
+    b = across[:, 1] * x - across[:, 0] * y
+    rest = np.einsum("nk,nk->n", across, total) - a
+    size = np.maximum(np.hypot(a, b), 1e-9)
+    ratio = np.clip(-rest / size, -1.0, 1.0)
+    middle = np.arctan2(b, a)
+    turns = np.stack([middle + np.arccos(ratio), middle - np.arccos(ratio)], axis=1)
+    turns = (turns + np.pi) % (2 * np.pi) - np.pi
+    along = _across(field[rows], theta - np.pi / 2)
+    forward = np.stack([_projected(along, moving, total, turns[:, k]) for k in (0, 1)], axis=1)
+    turn = turns[np.arange(len(rows)), np.argmax(forward, axis=1)]
+    cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
+    turned = qrs.copy()
+    vx, vy = qrs[rows, :, 0], qrs[rows, :, 1]
+    turned[rows, :, 0] = np.where(is_fixed, vx, cos * vx - sin * vy)
+    turned[rows, :, 1] = np.where(is_fixed, vy, sin * vx + cos * vy)
+    return turned
 
 
-def shape_t(
-    plan: Plan,
-    qrs: Float[Array, "n wave 3"],
-    t_vector: Float[Array, "n 3"],
-    rng: np.random.Generator,
-) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
-    """Return T and ST vectors with repolarisation conditions, primary and secondary, put in."""
-    n = len(t_vector)
-    st_vector = np.zeros((n, 3))
-    if plan.has("LBBB", "PR"):
-        total = qrs[:, :8].sum(axis=1)
-        direction = -total / np.linalg.norm(total, axis=1, keepdims=True)
-        t_vector = direction * rng.uniform(0.35, 0.75, (n, 1)) + 0.15 * t_vector
-        st_vector = 0.25 * t_vector
-    elif plan.has("RBBB"):
-        t_vector = t_vector + np.array([0.0, 0.0, 1.0]) * rng.uniform(0.15, 0.35, (n, 1))
-    if plan.has("TAb"):
-        is_flat = rng.random() < 0.6
-        gain = rng.uniform(0.0, 0.30, (n, 1)) if is_flat else rng.uniform(0.2, 0.4, (n, 1))
-        t_vector = t_vector * gain + (0.02 if is_flat else 0.07) * rng.standard_normal((n, 3))
-        if rng.random() < 0.4:
-            total = qrs[:, :8].sum(axis=1)
-            direction = total / np.linalg.norm(total, axis=1, keepdims=True)
-            st_vector = -direction * rng.uniform(0.03, 0.12, (n, 1))
-    if plan.has("TInv"):
-        regions = np.array([[-0.10, -0.10, 0.9], [0.3, -0.9, -0.2], [-0.9, 0.1, -0.2]])
-        region = int(rng.choice(3, p=[0.45, 0.25, 0.30]))
-        direction = regions[region] + 0.15 * rng.standard_normal((n, 3))
-        t_vector = direction * rng.uniform(0.22, 0.60, (n, 1))
-    return t_vector, st_vector
+def _across(field: Float[Array, "n 8 3"], theta: Float[Array, " n"]) -> Float[Array, "n 3"]:
+    """Return the dipole weights of the frontal component at right angles to `theta`."""
+    lead_i = field[:, 0]
+    lead_avf = (field[:, 1] - field[:, 0] / 2.0) * 2.0 / np.sqrt(3.0)
+    return lead_i * np.sin(theta)[:, None] - lead_avf * np.cos(theta)[:, None]
 
 
-def lower_voltage(
-    field: Float[Array, "n 8 3"],
-    centre: Float[Array, " wave"],
-    width: Float[Array, " wave"],
-    qrs: Float[Array, "n wave 3"],
-    t_vector: Float[Array, "n 3"],
-    duration: float,
-    rng: np.random.Generator,
-) -> tuple[Float[Array, "n 8 3"], Float[Array, "n 3"]]:
-    """Return a lead field with low limb (70 %) or chest voltages, and T vectors kept visible.
+def _projected(
+    along: Float[Array, "n 3"],
+    moving: Float[Array, "n 3"],
+    total: Float[Array, "n 3"],
+    turn: Float[Array, " n"],
+) -> Float[Array, " n"]:
+    """Return the component along the wanted axis after a turn of the moving part."""
+    cos, sin = np.cos(turn), np.sin(turn)
+    x = cos * moving[:, 0] - sin * moving[:, 1] + total[:, 0] - moving[:, 0]
+    y = sin * moving[:, 0] + cos * moving[:, 1] + total[:, 1] - moving[:, 1]
+    return -(along[:, 0] * x + along[:, 1] * y + along[:, 2] * total[:, 2])
 
-    The torso, not the heart, lowers them, and the other leads less: by the root of the factor.
+
+def _target_axis(plan: Plan, streams: Streams) -> Float[Array, " n"]:
+    """Return the wanted axis in degrees, NaN where the QRS keeps its own."""
+    ranges = {
+        "LBBB": (-20.0, 60.0),
+        "PR": (-85.0, -40.0),
+        "LAD": (-60.0, -35.5),
+        "RAD": (95.5, 130.0),
+        "LAnFB": (-80.0, -48.0),
+    }
+    border = {"LAD": (-35.0, -30.6), "RAD": (90.6, 95.0), "LAnFB": (-50.0, -46.0)}
+    target = np.full(len(plan), np.nan)
+    uniform = streams.uniform("axis", 2)
+    for name, (low, high) in ranges.items():
+        rows = plan.rows(name)
+        near = between(uniform[:, 0], *border.get(name, (low, high)))
+        wanted = np.where(uniform[:, 1] < 0.15, near, between(uniform[:, 0], low, high))
+        target[rows] = wanted[rows]
+    rows = np.flatnonzero(plan.has("LAD") & ~plan.has("LBBB"))
+    target[rows] = np.maximum(target[rows], -44.5)  # beyond that it would be a fascicular block
+    return target
+
+
+def core_durations(
+    plan: Plan, total: Float[Array, " n"], normal: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Return how long the eight nodes last, s: with a terminal wave, shorter than the QRS."""
+    core = np.minimum(np.minimum(normal, 0.094), total - 0.012)
+    return np.where(plan.has(*TERMINAL_CONDITIONS), core, total)
+
+
+def node_timing(
+    total: Float[Array, " n"], normal: Float[Array, " n"], plan: Plan, streams: Streams
+) -> tuple[Float[Array, "n wave"], Float[Array, "n wave"]]:
+    """Return a first guess of centres and widths of all waves in s from QRS onset.
+
+    With a right-sided delay the normal QRS stays as it is and a terminal wave follows it.
     """
-    measures = measure(field, centre, width, qrs, t_vector, duration)
-    if rng.random() < 0.7:
-        gain = rng.uniform(0.26, 0.48, len(field)) / measures.limb_voltage
-        low, other = slice(0, 2), slice(2, 8)
-    else:
-        gain = rng.uniform(0.60, 0.96, len(field)) / measures.chest_voltage
-        low, other = slice(2, 8), slice(0, 2)
-    gain = np.minimum(gain, 1.0)[:, None, None]
-    field = field.copy()
-    field[:, low] *= gain
-    field[:, other] *= np.sqrt(gain)
-    return field, t_vector * gain[:, :, 0] ** -0.3
+    given = calibration()
+    uniform = streams.uniform("qrs.timing", 3)
+    core = core_durations(plan, total, normal)
+    centre = np.zeros((len(plan), N_WAVES))
+    width = np.full((len(plan), N_WAVES), 0.010)
+    centre[:, :8] = given.node_fraction * core[:, None]
+    width[:, :8] = given.node_width * core[:, None]
+    centre[:, Q], width[:, Q] = (
+        between(uniform[:, 0], 0.018, 0.026),
+        between(uniform[:, 1], 0.011, 0.014),
+    )
+    rest = np.maximum(total - core, 0.012)
+    is_partial = plan.has("IRBBB", "rSr")
+    narrow = between(uniform[:, 2], 0.008, 0.011)
+    width[:, TERMINAL] = np.where(is_partial, narrow, np.maximum(0.30 * rest, 0.010))
+    centre[:, TERMINAL] = np.where(is_partial, total - 0.016, core + 0.35 * rest)
+    centre[:, DELTA], width[:, DELTA] = 0.004, 0.012
+    return centre, width

@@ -1,0 +1,249 @@
+"""Criteria: what the published definitions of the 30 diagnoses say of measurements.
+
+Conduction, axis, voltage: AHA/ACCF/HRS recommendations, parts III and V (Surawicz et al. 2009,
+Hancock et al. 2009). Q: universal definition of infarction (Thygesen et al. 2018). T: part IV
+(Rautaharju et al. 2009). Conventions between them are those of docs/simulator.md, "What the labels
+mean". Synonyms get one answer. Rules of thumb beyond these say so where they stand.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from leadlens.ecg.measurements import BeatClass, Measurements
+from leadlens.ecg.recording import Sex
+
+RHYTHMS: Final = ("NSR", "SB", "STach", "SA", "Brady", "AF", "AFL", "PR", "PAC", "PVC")
+Q_PAIRS: Final = (("II", "aVF"), ("I", "aVL"), ("V4", "V5"), ("V5", "V6"))
+T_PAIRS: Final = (("V2", "V3"), ("V3", "V4"), *Q_PAIRS[2:], ("I", "aVL"), ("II", "aVF"))
+SYNONYMS: Final = {
+    "LPR": "IAVB", "CRBBB": "RBBB", "CLBBB": "LBBB", "SVPB": "PAC", "VPB": "PVC",
+}  # fmt: skip
+
+Answers = dict[str, bool]
+
+
+def meets(measurements: Measurements, sex: Sex | None = None) -> Answers:
+    """Return for each of the 30 diagnoses, by abbreviation, whether its criterion is met.
+
+    What cannot be measured is not met: axis, voltage, Q and T in relative units or without their
+    leads, everything in a recording without QRS. Without `sex` QTc is held to the higher limit.
+    """
+    answers = rhythm(measurements)
+    is_judged = not answers["PR"] and len(measurements.marks.r_peak) > 0
+    answers |= conduction(measurements, is_judged)
+    is_block = answers["RBBB"] or answers["LBBB"]
+    answers |= axis_and_voltage(measurements, answers, is_judged)
+    answers |= {
+        "QAb": is_judged and not answers["LBBB"] and _has_abnormal_q(measurements),
+        "PRWP": is_judged and not is_block and _at_most(measurements.of("r_wave", "V3"), 0.3),
+        "TInv": is_judged and not is_block and _has_inverted_t(measurements),
+        "LQT": is_judged and _has_long_qt(measurements, sex, answers["IRBBB"]),
+    }
+    answers["PRWP"] &= measurements.units == "mV"
+    has_flat_t = is_judged and not is_block and _has_flat_t(measurements)
+    answers["TAb"] = answers["TInv"] or has_flat_t
+    answers |= {name: answers[of] for name, of in SYNONYMS.items()}
+    return {name: bool(value) for name, value in answers.items()}
+
+
+def rhythm(measurements: Measurements) -> Answers:
+    """Return the answers to RHYTHMS and IAVB."""
+    answers = dict.fromkeys((*RHYTHMS, "IAVB"), False)
+    kinds = measurements.beat_class
+    if len(kinds) < 3:
+        return answers
+    answers["PVC"] = bool((kinds == BeatClass.PREMATURE_WIDE).any())
+    answers["PR"] = is_paced(measurements)
+    answers["AFL"] = not answers["PR"] and is_flutter(measurements)
+    answers["AF"] = not answers["PR"] and not answers["AFL"] and is_fibrillation(measurements)
+    is_ectopic_rhythm = answers["PR"] or answers["AFL"] or answers["AF"]
+    if is_ectopic_rhythm or measurements.atrial.p_share < 0.5:
+        answers["Brady"] = measurements.heart_rate < 60.0
+        return answers
+    usual = measurements.usual_rr
+    rate = 60.0 / float(usual.mean()) if len(usual) >= 3 else measurements.heart_rate
+    answers["SB"] = answers["Brady"] = rate < 60.0
+    answers["STach"] = rate > 100.0
+    answers["SA"] = len(usual) >= 3 and float(np.ptp(usual)) > 0.120
+    answers["NSR"] = 60.0 <= rate <= 100.0 and not answers["SA"]
+    answers["PAC"] = bool((kinds == BeatClass.PREMATURE_NARROW).any())
+    answers["IAVB"] = measurements.pr > 0.200
+    return answers
+
+
+def is_paced(measurements: Measurements) -> bool:
+    """Return whether the ventricles are paced.
+
+    By spikes before half of the QRS; where these are filtered away by what right ventricular
+    apical pacing looks like: regular, 140 ms or more, left bundle branch block in V1 but, unlike
+    it, superior axis and no dominant R in V6 (Barold et al. 2005; a rule of thumb).
+    """
+    if measurements.spike_share >= 0.5:
+        return True
+    usual = measurements.usual_rr
+    is_regular = len(usual) > 2 and float(usual.std()) < 0.02 * float(usual.mean())
+    return bool(
+        is_regular
+        and measurements.qrs_duration >= 0.140
+        and -150.0 < measurements.qrs_axis < -30.0
+        and measurements.of("r_prime", "V1") < 0.5 * measurements.of("peak_to_peak", "V1")
+        and measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
+    )
+
+
+def is_flutter(measurements: Measurements) -> bool:
+    """Return whether F waves of 220 to 350/min run on between the QRS.
+
+    The periodicity of the activity there, times how little isoelectric line there is. Sinus P and
+    T at 100 to 125/min repeat by chance, so more is asked for; at 125 and more conduction is 2:1.
+    Where RR is irregular without P the choice is only between flutter and fibrillation.
+    """
+    atrial, rate = measurements.atrial, measurements.heart_rate
+    score = atrial.flutter * atrial.continuity
+    needed = 0.38 if rate < 100.0 else 0.60 if rate < 125.0 else 0.30
+    needed = min(needed, 0.24) if is_fibrillation(measurements) else needed
+    return bool(score >= needed)
+
+
+def is_fibrillation(measurements: Measurements) -> bool:
+    """Return whether RR is irregularly irregular and no P recurs.
+
+    Irregular: the standard deviation of RR between beats of the dominant shape is over 8 % of
+    the mean (Tateno & Glass 2001 found 24 % on average in fibrillation, far less in sinus rhythm).
+    What recurs 330 ms or more before an irregular QRS is the end of T.
+    """
+    rr = measurements.rr
+    if len(rr) < 3:
+        return False
+    is_wide = measurements.beat_class == BeatClass.PREMATURE_WIDE
+    kept = rr[~is_wide[1:] & ~is_wide[:-1]]
+    kept = kept if len(kept) > 2 else rr
+    spread = float(kept.std() / kept.mean())
+    share = measurements.atrial.p_share
+    has_p = share >= 0.80 and measurements.pr < 0.33
+    return bool((spread > 0.08 and not has_p) or (spread > 0.05 and share < 0.40))
+
+
+def conduction(measurements: Measurements, is_judged: bool) -> Answers:
+    """Return the answers to RBBB, LBBB, BBB, IRBBB and NSIVCB."""
+    width = measurements.qrs_duration
+    has_right, has_left = _is_right(measurements), _is_left(measurements)
+    right = is_judged and width >= 0.120 and has_right
+    left = is_judged and width >= 0.120 and has_left and not has_right
+    incomplete = is_judged and 0.110 <= width < 0.120 and has_right
+    other = is_judged and width > 0.110 and not (right or left or incomplete)
+    return {
+        "RBBB": right,
+        "LBBB": left,
+        "BBB": right or left,
+        "IRBBB": incomplete,
+        "NSIVCB": other,
+    }
+
+
+def _is_right(measurements: Measurements) -> bool:
+    """Return whether V1 or V2 ends upward, and I or V6 has a broad or deep S.
+
+    Where the terminal R is over a quarter of the QRS, the S is not asked for: its direction may
+    be straight forward.
+    """
+    of = measurements.of
+    ends_up = [of("r_prime", lead) / of("peak_to_peak", lead) for lead in ("V1", "V2")]
+    has_s = any(
+        of("s_duration", lead) >= 0.040 or -of("s_wave", lead) > of("r_wave", lead)
+        for lead in ("I", "V6")
+    )
+    return bool(max(ends_up) > 0.25 or (max(ends_up) > 0.10 and has_s))
+
+
+def _is_left(measurements: Measurements) -> bool:
+    """Return whether V1 is negative to its end, and the lateral R late, without q, T discordant.
+
+    Of I, V5 and V6 two are asked to agree: one may be low, or lie at the transition.
+    """
+    of = measurements.of
+    is_negative = of("r_wave", "V1") < 0.35 * of("peak_to_peak", "V1")
+    is_negative &= of("r_prime", "V1") < 0.12 * of("peak_to_peak", "V1")
+    lateral = sum(
+        of("r_peak_time", lead) > 0.060
+        and of("q_depth", lead) < 0.1 * of("r_wave", lead)
+        and of("r_wave", lead) > -of("s_wave", lead)
+        for lead in ("I", "V5", "V6")
+    )
+    is_discordant = of("t_wave", "V1") > 0.0 and any(
+        of("t_wave", lead) < 0.05 * of("r_wave", lead) for lead in ("I", "V5", "V6")
+    )
+    return bool(is_negative and lateral >= 2 and is_discordant)
+
+
+def axis_and_voltage(measurements: Measurements, blocks: Answers, is_judged: bool) -> Answers:
+    """Return the answers to LAD, RAD, LAnFB and LQRSV.
+
+    An axis between -90 and -180 counts as right, as that of a negative I does.
+    """
+    axis, of = measurements.qrs_axis, measurements.of
+    inferior = ("II", "III", "aVF")
+    is_low = all(-_deepest(measurements, lead) > of("r_wave", lead) for lead in inferior)
+    is_rs = sum(of("r_wave", lead) > 0.0 and of("q_depth", lead) < 0.05 for lead in inferior) >= 2
+    has_r = of("r_wave", "aVL") > -of("s_wave", "aVL")
+    anterior = -90.0 <= axis <= -45.0 and is_low and is_rs and has_r and not blocks["LBBB"]
+    narrow = measurements.qrs_duration < 0.120 or blocks["RBBB"]
+    height = measurements.waves.peak_to_peak if measurements.units == "mV" else np.full(12, np.nan)
+    low_limb = bool((height[:6] < 0.5).all())
+    low_chest = bool((height[6:] < 1.0).all())
+    return {
+        "LAD": is_judged and -90.0 <= axis < -30.0,
+        "RAD": is_judged and (axis > 90.0 or axis < -90.0),
+        "LAnFB": is_judged and anterior and narrow,
+        "LQRSV": is_judged and (low_limb or low_chest),
+    }
+
+
+def _deepest(measurements: Measurements, lead: str) -> float:
+    """Return the deepest point of the QRS, signed."""
+    return min(measurements.of("s_wave", lead), -measurements.of("q_depth", lead))
+
+
+def _has_abnormal_q(measurements: Measurements) -> bool:
+    """Q of 30 ms and 0.1 mV in two contiguous leads, or 20 ms or QS in V2 and V3."""
+    of = measurements.of
+    if measurements.units != "mV":
+        return False
+
+    def is_q(lead: str, least: float) -> bool:
+        return of("q_duration", lead) >= least and of("q_depth", lead) >= 0.1
+
+    return any(all(is_q(lead, 0.030) for lead in pair) for pair in Q_PAIRS) or all(
+        is_q(lead, 0.020) for lead in ("V2", "V3")
+    )
+
+
+def _has_inverted_t(measurements: Measurements) -> bool:
+    """T of -0.1 mV or less in two contiguous leads where it should be upright."""
+    if measurements.units != "mV":
+        return False
+    return any(
+        all(_at_most(measurements.of("t_wave", lead), -0.1) for lead in pair) for pair in T_PAIRS
+    )
+
+
+def _has_flat_t(measurements: Measurements) -> bool:
+    """T below 0.05 mV or a tenth of R, in two or more of I, II, V4, V5 and V6."""
+    of = measurements.of
+    if measurements.units != "mV":
+        return False
+    leads = ("I", "II", "V4", "V5", "V6")
+    return sum(of("t_wave", lead) < max(0.05, 0.1 * of("r_wave", lead)) for lead in leads) >= 2
+
+
+def _has_long_qt(measurements: Measurements, sex: Sex | None, is_incomplete: bool) -> bool:
+    """QTc (Fridericia) of 450 ms in men, 460 in women; not in a QRS of 110 ms, but in IRBBB."""
+    limit = 0.450 if sex == "male" else 0.460
+    is_narrow = measurements.qrs_duration < 0.110 or is_incomplete
+    return is_narrow and measurements.qtc >= limit
+
+
+def _at_most(value: float, limit: float) -> bool:
+    """Return whether a measured value is at or below a limit; what is unknown is not."""
+    return value <= limit

@@ -1,0 +1,309 @@
+"""Delineation: where P, QRS and T begin and end, one instant for all leads.
+
+Limits are found on the median beat of each QRS shape, where noise is averaged away, and carried to
+the single beats by aligning each wave (Willems et al. 1985, the CSE study's principle). QRS limits
+are where the spatial velocity passes 3.5 % of its peak; the end of T is where the steepest tangent
+after its peak meets the level before the QRS (Lepeschkin & Surawicz 1952).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from leadlens.ecg.beats import (
+    BEFORE,
+    FS,
+    Prepared,
+    correlation,
+    cut,
+    group_beats,
+    low_pass,
+    magnitude,
+    median_of,
+    prepare,
+    velocity,
+)
+from leadlens.ecg.recording import Recording
+
+QRS_VELOCITY: Final = 0.035
+"""Part of the peak spatial velocity below which there is no QRS."""
+QUIET: Final = 0.010
+"""How long the velocity stays below it, s."""
+P_FITS: Final = 0.55
+"""Least correlation of a beat's P with the median P for the beat to have one."""
+CENTRE: Final = round(BEFORE * FS)
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Delineation:
+    """Instants of each beat in s from the first sample; NaN where a wave is absent or cut off.
+
+    `r_peak` is where the spatial magnitude of the QRS is largest.
+    """
+
+    p_onset: Float[Array, " beat"]
+    p_offset: Float[Array, " beat"]
+    qrs_onset: Float[Array, " beat"]
+    r_peak: Float[Array, " beat"]
+    qrs_offset: Float[Array, " beat"]
+    t_peak: Float[Array, " beat"]
+    t_offset: Float[Array, " beat"]
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Limits on a median beat in samples from its start; NaN where there is no such wave."""
+
+    p_onset: float
+    p_offset: float
+    qrs_onset: float
+    r_peak: float
+    qrs_offset: float
+    t_peak: float
+    t_offset: float
+
+
+def delineate(recording: Recording) -> Delineation:
+    """Return the fiducial points of every beat of `recording`, global over its leads.
+
+    Works on any of the twelve standard leads that were recorded, in mV or relative units, at
+    100 Hz or more. A recording in which no QRS is found gives arrays of length 0.
+    """
+    return delineate_prepared(prepare(recording))[0]
+
+
+def delineate_prepared(prepared: Prepared) -> tuple[Delineation, Int[Array, " beat"]]:
+    """Return the fiducial points of a prepared ECG, and the group of each beat by QRS shape."""
+    group, at = group_beats(prepared)
+    fields = np.full((7, len(at)), np.nan)
+    smooth = low_pass(prepared.signal[list(prepared.spatial)], 40.0) if len(at) else fields
+    for name in np.unique(group):
+        members = np.flatnonzero(group == name)
+        limits = limits_of(prepared, at[members], _room(at, members))
+        fields[:, members] = _to_beats(smooth, at[members], limits)
+    fields = fields / FS
+    fields[(fields < 0.0) | (fields > prepared.duration)] = np.nan
+    order = np.argsort(fields[3], kind="stable")
+    order = order[~np.isnan(fields[2:5, order]).any(axis=0)]
+    return Delineation(*_without_overlap(fields[:, order])), group[order]
+
+
+def limits_of(prepared: Prepared, at: Int[Array, " beat"], room: tuple[float, float]) -> Limits:
+    """Return the limits on the median of the beats around `at`.
+
+    Args:
+        prepared: the ECG.
+        at: reference samples of beats of one shape.
+        room: seconds to the QRS before and after, within which P and T lie.
+    """
+    rows = list(prepared.spatial)
+    beat = median_of(cut(prepared.signal[rows], at))
+    onset, offset = _qrs_limits(low_pass(beat, 70.0))
+    onset = max(onset, min(_after_spike(prepared.spikes, at), offset - 20))
+    level = np.nan_to_num(beat[:, max(onset - 8, 0) : max(onset - 2, 1)]).mean(axis=1)
+    levelled = np.nan_to_num(low_pass(beat, 40.0)) - level[:, None]
+    r_peak = onset + int(np.argmax(magnitude(levelled[:, onset : offset + 1])))
+    # A flat T must not be mistaken for the P that follows: the peak comes 180 ms before the next
+    # QRS, or by two thirds of a short interval.
+    reach = min(max(room[1] - 0.18, 0.67 * room[1]), 0.52 * room[1] ** (1 / 3))
+    last = min(beat.shape[1] - 1, round(onset + reach * FS))
+    t_peak, t_offset = _t_limits(levelled, offset, last, round(onset + (room[1] - 0.01) * FS))
+    first = max(0.0, onset - min(0.42, max(room[0] - 0.20, 0.45 * room[0])) * FS)
+    # At slow rates P comes clear of the foot of T, at fast ones it may ride on it.
+    margin = np.clip(0.4 * (room[0] - 0.5), -0.03, 0.05)
+    t_before = np.nan_to_num(t_offset, nan=offset) + (margin - room[0]) * FS
+    p_onset, p_offset = _p_limits(low_pass(beat, 40.0), round(max(first, t_before)), onset)
+    return Limits(p_onset, p_offset, onset, r_peak, offset, t_peak, t_offset)
+
+
+def _room(at: Int[Array, " beat"], members: Int[Array, " member"]) -> tuple[float, float]:
+    """Return the typical time (s) from these beats to the one before and to the one after."""
+    gaps = np.diff(at) / FS
+    before = [gaps[i - 1] for i in members if i > 0]
+    after = [gaps[i] for i in members if i < len(gaps)]
+    return (
+        float(np.quantile(before, 0.25)) if before else 1.0,
+        float(np.quantile(after, 0.4)) if after else 1.0,
+    )
+
+
+def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
+    """Return the first and last sample of the QRS, by spatial velocity.
+
+    The threshold rises above 3.5 % of the peak where the quiet before the QRS, or the ST segment
+    after it, is itself not still: noise, or the slope of a strained ST. The velocity also dips
+    on top of a broad R or R': an end from which the magnitude falls on by 10 % is none.
+    """
+    speed = np.convolve(np.nan_to_num(velocity(beat)), np.ones(3) / 3.0, "same")
+    near = slice(CENTRE - 55, CENTRE + 56)
+    peak = CENTRE - 55 + int(np.argmax(speed[near]))
+    lowest = QRS_VELOCITY * speed[peak]
+    reach = round(0.13 * FS)
+    before = speed[max(peak - reach, 3) : max(peak - 20, 4)]
+    onset_level = np.clip(1.5 * float(np.quantile(before, 0.15)), lowest, 3.0 * lowest)
+    onset = peak - _first_quiet(speed[peak::-1], onset_level, round(0.16 * FS))
+    last_loud = peak + _first_quiet(speed[peak:], 0.15 * speed[peak], 70, 0.016)
+    still = np.convolve(speed[last_loud : last_loud + 45], np.ones(5) / 5.0, "valid")
+    offset_level = max(lowest, 1.4 * float(still.min()))
+    level = np.nan_to_num(beat[:, max(onset - 8, 0) : onset]).mean(axis=1, keepdims=True)
+    size = magnitude(np.nan_to_num(beat) - level)
+    ahead = np.array([size[i : i + 25].min() for i in range(last_loud, beat.shape[1])])
+    is_hump = size[last_loud:] - ahead > 0.10 * size[onset : last_loud + 1].max()
+    is_hump[30:] = False  # 60 ms on it is the T of a fast rhythm
+    after = np.where(is_hump, np.inf, speed[last_loud:])
+    offset = last_loud + _first_quiet(after, offset_level, round(0.10 * FS))
+    return max(onset, 3), min(offset, beat.shape[1] - 4)
+
+
+def _after_spike(spikes: Float[Array, " spike"], at: Int[Array, " beat"]) -> int:
+    """Return where a QRS can begin: 6 ms after the pacing spike most of the beats have, else 0."""
+    offsets = [s - (reference - CENTRE) for reference in at for s in spikes * FS + 0.006 * FS]
+    near = [offset for offset in offsets if CENTRE - 60 < offset < CENTRE + 10]
+    return round(float(np.median(near))) if len(near) > 0.5 * len(at) else 0
+
+
+def _first_quiet(
+    speed: Float[Array, " sample"], level: float, reach: int, quiet: float = QUIET
+) -> int:
+    """Return the first sample from which the velocity stays below `level` for `quiet` s."""
+    n_quiet = round(quiet * FS)
+    is_loud = speed >= level
+    for i in range(min(reach, len(speed) - n_quiet)):
+        if not is_loud[i : i + n_quiet].any():
+            return i
+    return min(reach, len(speed) - 1)
+
+
+def _t_limits(
+    levelled: Float[Array, "lead sample"], offset: int, last: int, latest_end: int
+) -> tuple[float, float]:
+    """Return peak and end of T, on the projection in which ST-T is largest.
+
+    A second lobe of opposite sign belongs to T when it reaches 40 % of the first (biphasic T).
+    """
+    first = offset + round(0.04 * FS)
+    if last - first < round(0.10 * FS):
+        return np.nan, np.nan
+    part = levelled[:, first:last]
+    direction = np.linalg.svd(part, full_matrices=False)[0][:, 0]
+    wave = low_pass((direction @ levelled)[None], 15.0)[0]
+    window = wave[first:last]
+    size = np.abs(window)
+    peak = int(np.argmax(size))
+    later = size[peak:] * (np.sign(window[peak:]) == -np.sign(window[peak]))
+    if later.max() > 0.4 * size[peak] and later.argmax() < round(0.16 * FS):
+        peak += int(later.argmax())
+    if size[peak] < 1e-6 or peak == 0 or latest_end - first - peak < 10:
+        return np.nan, np.nan
+    sign = np.sign(window[peak])
+    fall = sign * np.gradient(wave)[first + peak : latest_end]
+    zero = np.flatnonzero(sign * wave[first + peak : latest_end] <= 0.0)
+    stop = int(zero[0]) if len(zero) else len(fall)
+    steepest = int(np.argmin(fall[: max(min(stop, round(0.16 * FS)), 2)]))
+    slope = fall[steepest]
+    if slope >= 0.0:
+        return first + peak, np.nan
+    end = first + peak + steepest + sign * wave[first + peak + steepest] / -slope
+    return float(first + peak), float(min(end, latest_end))
+
+
+def _p_limits(beat: Float[Array, "lead sample"], first: int, qrs_onset: int) -> tuple[float, float]:
+    """Return onset and offset of the P wave, NaN where nothing of its width stands out.
+
+    P is the largest peak of the response to a kernel of P's width (second derivative of a Gaussian,
+    28 ms), which a slope (the end of T) does not excite; its limits are where the spatial velocity
+    passes 18 % of its peak, or more where its surroundings (noise, the end of T) are not still.
+    """
+    from scipy import signal as dsp
+
+    last = qrs_onset - round(0.012 * FS)
+    if last - first < round(0.09 * FS):
+        return np.nan, np.nan
+    times = np.arange(-42, 43) / (0.028 * FS)
+    kernel = (1.0 - times**2) * np.exp(-0.5 * times**2)
+    flat = np.nan_to_num(beat)
+    held = np.concatenate([flat[:, :last], np.repeat(flat[:, last - 1 : last], 60, axis=1)], axis=1)
+    response = magnitude(np.stack([np.convolve(row, kernel, "same") for row in held]))
+    peaks, _ = dsp.find_peaks(response[first:last])
+    peaks = peaks[(peaks > 2) & (peaks < last - first - 10)] + first
+    if not len(peaks):
+        return np.nan, np.nan
+    # A peak more than 280 ms before the QRS is rather the foot of T or a U wave than P.
+    weight = np.interp((qrs_onset - peaks) / FS, [0.28, 0.40], [1.0, 0.3])
+    middle = int(peaks[np.argmax(response[peaks] * weight)])
+    speed = velocity(low_pass(held, 25.0))
+    reach = round(0.075 * FS)
+    low, high = max(middle - reach, first, 0), min(middle + reach, last)
+    top, floor = float(speed[low:high].max()), float(np.quantile(speed[first:last], 0.2))
+    level = min(max(0.18 * top, 1.6 * floor), 0.5 * top)
+    onset = middle - _outer(speed[middle : max(low - 10, 0) : -1], level)
+    offset = middle + _outer(speed[middle : high + 1], level)
+    if offset - onset < round(0.04 * FS):
+        return np.nan, np.nan
+    return float(onset), float(min(offset, qrs_onset - 1))
+
+
+def _outer(speed: Float[Array, " sample"], level: float) -> int:
+    """Return where the velocity falls below `level` for good, going out from the middle of P."""
+    loud = np.flatnonzero(speed >= level)
+    if not len(loud):
+        return 0
+    breaks = np.flatnonzero(np.diff(loud) > round(0.03 * FS))
+    return int(loud[breaks[0]] if len(breaks) else loud[-1])
+
+
+def _to_beats(
+    smooth: Float[Array, "lead time"], at: Int[Array, " beat"], limits: Limits
+) -> Float[Array, "7 beat"]:
+    """Return the limits in each beat (samples), P and T moved to where they fit it best."""
+    start = at - CENTRE
+    qrs = [limits.qrs_onset, limits.r_peak, limits.qrs_offset]
+    fields = np.full((7, len(at)), np.nan)
+    fields[2:5] = np.array(qrs)[:, None] + start
+    for first, end, rows, reach, least in (
+        (limits.p_onset, limits.p_offset, [0, 1], 0.04, P_FITS),
+        (2 * limits.t_peak - limits.t_offset, limits.t_offset, [5, 6], 0.05, -1.0),
+    ):
+        if np.isnan(first + end):
+            if rows[0] == 5:
+                fields[5] = limits.t_peak + start
+            continue
+        shift, fit = _fit_wave(smooth, start, (int(first), int(end)), round(reach * FS))
+        values = [limits.p_onset, limits.p_offset] if rows[0] == 0 else [limits.t_peak, end]
+        moved = np.array(values)[:, None] + start + shift
+        fields[rows] = np.where(fit >= least, moved, np.nan)
+    return fields
+
+
+def _fit_wave(
+    smooth: Float[Array, "lead time"], start: Array, span: tuple[int, int], reach: int
+) -> tuple[Float[Array, " beat"], Float[Array, " beat"]]:
+    """Return per beat the shift (samples) at which it fits the median wave best, and the fit.
+
+    A shift must gain 0.02 of correlation for each 10 ms, so that noise does not move waves.
+    """
+    margin = 10
+    n_after = max(span[1] - span[0], 20) + margin
+    corner = start + span[0]
+    template = median_of(cut(smooth, corner, margin / FS, n_after / FS))
+    shift, fit = np.zeros(len(start)), np.full(len(start), np.nan)
+    lags = np.arange(-reach, reach + 1, 2)
+    for i, at in enumerate(corner):
+        pieces = cut(smooth, at + lags, margin / FS, n_after / FS)
+        values = correlation(pieces, template)
+        best = int(np.argmax(values - 0.004 * np.abs(lags)))
+        shift[i], fit[i] = lags[best], values[best]
+    return shift, fit
+
+
+def _without_overlap(fields: Float[Array, "7 beat"]) -> Float[Array, "7 beat"]:
+    """Return the fields less the P and T that reach into a neighbouring QRS."""
+    fields = fields.copy()
+    if fields.shape[1] > 1:
+        fields[5:, :-1][:, fields[6, :-1] > fields[2, 1:] + 0.02] = np.nan
+        fields[:2, 1:][:, fields[0, 1:] < fields[4, :-1]] = np.nan
+    return fields

@@ -1,0 +1,162 @@
+"""Evidence file: what is true of one simulated recording and where it shows, as a `.npz`."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from leadlens.ecg.leads import CHEST_LEADS
+from leadlens.errors import StoreError
+from leadlens.files import written_beside
+from leadlens.simulate.cohort import Batch
+from leadlens.simulate.conditions import codes_of
+from leadlens.simulate.devices import DEVICE_NAMES
+from leadlens.simulate.evidence import Evidence, Kind, evidence
+from leadlens.simulate.heart import Fiducials, fiducials
+
+_FORMAT: Final = "leadlens-evidence-1"
+_DAMAGE: Final = (
+    OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What numpy raises for a file that is no archive of arrays, or not a whole one."""
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEvidence:
+    """The evidence of one recording, as read from its file.
+
+    Attributes:
+        record_id: the recording's name.
+        fs: sampling rate, Hz.
+        n_samples: samples in each lead.
+        evidence: of every diagnosis that the recording has; differences to 1/255.
+        fiducials: of every beat that begins within the recording, s.
+        criteria: SNOMED CT codes of all that is true, whatever the cohort's labels say.
+        borderline: abbreviations whose criterion is met or missed by a narrow margin.
+        device: the source whose electrocardiograph it is.
+        fault: one of the simulator's FAULTS, "none" without one.
+        lead_off: the chest lead that recorded nothing, or None.
+    """
+
+    record_id: str
+    fs: float
+    n_samples: int
+    evidence: tuple[Evidence, ...]
+    fiducials: Fiducials
+    criteria: tuple[str, ...]
+    borderline: tuple[str, ...]
+    device: str
+    fault: str
+    lead_off: str | None
+
+
+def write_evidence(batch: Batch, row: int, path: Path) -> None:
+    """Write the evidence of recording `row` of the batch to `path`, a compressed `.npz`.
+
+    Arrays: `diagnosis`, `kinds` (d,) text; `difference` (d, 12, time) uint8, 255 standing for
+    `scale` (d,) mV; `mask`, `rule`, `secondary` (d, 12, time / 8) with eight samples a byte
+    (`np.packbits`); `beat_kind` and the times of each beat in s, as in `Fiducials`; and the scalars
+    and lists of `StoredEvidence`.
+    """
+    found, times = evidence(batch, row), fiducials(batch.programme, row)
+    settings, devices = batch.settings, batch.devices
+    n_samples = round(settings.duration * settings.fs)
+    shape = (len(found), 12, n_samples)
+    difference = np.array([item.difference for item in found], dtype=np.float64).reshape(shape)
+    lead_off = int(devices.lead_off[row])
+    is_ectopic = bool(batch.programme.plan.has("EAR")[row])
+    arrays = {
+        "format": np.array(_FORMAT),
+        "record_id": np.array(record_name(int(batch.index[row]))),
+        "fs": np.array(settings.fs),
+        "n_samples": np.array(n_samples),
+        "device": np.array(DEVICE_NAMES[int(devices.device[row])]),
+        "fault": np.array(devices.fault_name(row)),
+        "lead_off": np.array(CHEST_LEADS[lead_off] if lead_off >= 0 else ""),
+        "criteria": np.array(codes_of(set(batch.truth.names[row]), is_ectopic=is_ectopic), str),
+        "borderline": np.array(sorted(batch.truth.borderline[row]), dtype=str),
+        "diagnosis": np.array([item.diagnosis for item in found], dtype=str),
+        "kinds": np.array([" ".join(item.kinds) for item in found], dtype=str),
+        "scale": np.array([item.scale for item in found], dtype=np.float64),
+        "difference": np.round(255.0 * difference).astype(np.uint8),
+        **{
+            part: _packed([getattr(item, part) for item in found], shape)
+            for part in ("mask", "rule", "secondary")
+        },
+        **{_column(item.name): getattr(times, item.name) for item in fields(Fiducials)},
+    }
+    with written_beside(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_evidence(path: str | Path) -> StoredEvidence:
+    """Return the evidence that `write_evidence` wrote to `path`.
+
+    Raises:
+        StoreError: the file is missing, damaged, or something else.
+    """
+    try:
+        # Opened here, as numpy leaves what is no archive open; `with` refuses a lone array.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if str(arrays["format"]) != _FORMAT:
+            raise ValueError(f"its format is {str(arrays['format'])!r}, not {_FORMAT!r}")
+        return _stored(arrays)
+    except _DAMAGE as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(
+            f"{path} cannot be read as evidence ({reason}): give a .npz made by "
+            "'leadlens simulate --evidence', or delete it and run that command again"
+        ) from error
+
+
+def record_name(index: int) -> str:
+    """Return the name of a recording, as the cohort calls it."""
+    return f"SIM{index:06d}"
+
+
+def _column(name: str) -> str:
+    """Return what a field of Fiducials is called in a file."""
+    return "beat_kind" if name == "kind" else name
+
+
+def _packed(
+    masks: list[Bool[Array, "12 time"]], shape: tuple[int, int, int]
+) -> UInt8[Array, "diagnosis 12 byte"]:
+    """Return masks with eight samples a byte."""
+    return np.packbits(np.array(masks, dtype=bool).reshape(shape), axis=2)
+
+
+def _stored(arrays: dict[str, Array]) -> StoredEvidence:
+    """Return the arrays of a file as evidence; raises KeyError or ValueError for damage."""
+    n = int(arrays["n_samples"])
+    masks = {
+        part: np.unpackbits(arrays[part], axis=2, count=n).astype(bool)
+        for part in ("mask", "rule", "secondary")
+    }
+    difference = (arrays["difference"] / 255.0).astype(np.float16)
+    found = []
+    for row, name in enumerate(arrays["diagnosis"].tolist()):
+        kinds: tuple[Kind, ...] = tuple(arrays["kinds"][row].split())
+        parts = {part: mask[row] for part, mask in masks.items()}
+        scale = float(arrays["scale"][row])
+        found.append(Evidence(name, kinds, difference[row], scale, **parts))
+    return StoredEvidence(
+        record_id=str(arrays["record_id"]),
+        fs=float(arrays["fs"]),
+        n_samples=n,
+        evidence=tuple(found),
+        fiducials=Fiducials(**{f.name: arrays[_column(f.name)] for f in fields(Fiducials)}),
+        criteria=tuple(arrays["criteria"].tolist()),
+        borderline=tuple(arrays["borderline"].tolist()),
+        device=str(arrays["device"]),
+        fault=str(arrays["fault"]),
+        lead_off=str(arrays["lead_off"]) or None,
+    )

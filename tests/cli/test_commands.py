@@ -1,9 +1,14 @@
 """The commands, run in this process as the entry point runs them."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +17,11 @@ import pytest
 
 from leadlens.bundle import load_bundle
 from leadlens.cli import main
+from leadlens.data.store import open_store
+from leadlens.ecg.diagnoses import diagnosis
 from leadlens.io import read
+from leadlens.simulate import CohortSettings, simulate_cohort
+from leadlens.simulate.export import read_evidence
 
 TINY = [
     "--set",
@@ -129,7 +138,7 @@ def test_yaml_that_is_none_is_refused(leadlens: Callable[..., Outcome]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--preset", "huge"], "'huge': allowed values are small, inception_time, paper"),
+        (["--preset", "huge"], "'huge': allowed values are small, resnet, inception_time, paper"),
         (["--set", "epochs"], "write it as key=value"),
         (["--set", "loss=focal"], "'focal'"),
         (["--set", "epochs=0"], "epochs"),
@@ -200,6 +209,160 @@ def test_simulating_makes_a_store_and_says_so_in_json(leadlens: Callable[..., Ou
         "fs": 50.0,
         "windows_clipped": 0,
     }
+
+
+WFDB = ("simulate", "--format", "wfdb", "--fs", "50", "--workers", "1")
+
+
+def test_a_simulated_folder_is_ingested_as_the_store_that_the_same_words_make(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    words = ("--n", "12", "--seed", "2")
+    said = leadlens(*WFDB, "--out", "records", *words, "--json").json
+    assert said == {
+        "wfdb": "records",
+        "index": "records/RECORDS",
+        "settings": "records/simulation.json",
+        "recordings": 12,
+        "fs": 50.0,
+    }
+    again = ("--fs", "50", "--workers", "1", "--json")
+    assert leadlens("ingest", "records", "--out", "ingested", *again).json["recordings"] == 12
+    assert leadlens("simulate", "--out", "store", *words, *again).json["recordings"] == 12
+    ingested, store = open_store("ingested"), open_store("store")
+    assert np.array_equal(ingested.counts(np.arange(12)), store.counts(np.arange(12)))
+    for ours, theirs in zip(ingested.rows, store.rows, strict=True):
+        patients = {
+            "source": "records",
+            "groups": theirs.groups.replace(":simulated:", ":records:"),
+        }
+        assert ours == replace(theirs, **patients)
+
+
+def test_the_wfdb_package_reads_a_simulated_folder_with_the_same_labels(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    wfdb = pytest.importorskip("wfdb")
+    leadlens(*WFDB, "--out", "records", "--n", "6", "--noise", "fresh")
+    settings = CohortSettings(n_recordings=6, fs=50.0, noise="fresh")
+    names = Path("records/RECORDS").read_text().split()
+    for name, recording in zip(names, simulate_cohort(settings), strict=True):
+        record = wfdb.rdrecord(f"records/{name}")
+        assert (record.record_name, record.fs) == (recording.record_id, 50)
+        assert tuple(record.sig_name) == recording.leads
+        np.testing.assert_allclose(record.p_signal.T, recording.signal, rtol=0, atol=1e-5)
+        (labels,) = (text for text in record.comments if text.startswith("Dx: "))
+        assert tuple(labels.removeprefix("Dx: ").split(",")) == recording.codes
+
+
+def test_a_simulation_killed_in_the_middle_goes_on_to_the_same_files(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    words = (*WFDB, "--n", "60", "--evidence")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from leadlens.cli import main; main()", *words, "--out", "killed"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    stop = time.monotonic() + 60
+    while len(list(Path().glob("killed/*.hea"))) < 5:
+        assert process.poll() is None, "the command ended before it could be killed"
+        assert time.monotonic() < stop
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not Path("killed/simulation.json").exists()
+    headers = list(Path().glob("killed/*.hea"))
+    assert 5 <= len(headers) < 60
+    for header in headers:
+        assert read(header).n_samples == 500
+        assert read_evidence(header.with_suffix(".npz")).n_samples == 500
+    for folder in ("killed", "whole"):
+        outcome = leadlens(*words, "--out", folder)
+        assert outcome.code == 0
+        assert f"{folder}: 60 WFDB records of 10 s at 50 Hz" in outcome.stdout
+    ours, theirs = (
+        {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        for folder in ("killed", "whole")
+    )
+    assert ours == theirs
+
+
+def test_a_store_gets_its_evidence_and_a_page_and_says_where(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    words = ("simulate", "--out", "s", "--n", "4", "--fs", "50", "--workers", "1")
+    outcome = leadlens(*words, "--evidence", "--show", "2")
+    assert outcome.code == 0
+    assert "evidence: s/evidence (4 files)" in outcome.stdout
+    assert "page: s/evidence.html (2 recordings)" in outcome.stdout
+    said = leadlens(*words, "--evidence", "--show", "2", "--json").json
+    assert said["evidence"] == "s/evidence"
+    assert said["evidence_files"] == 4
+    assert said["page"] == "s/evidence.html"
+    codes = [set(row.codes.split()) for row in open_store("s").rows]
+    for index, known in enumerate(codes):
+        assert set(read_evidence(f"s/evidence/SIM{index:06d}.npz").criteria) == known
+
+
+def test_the_page_has_one_sheet_for_each_diagnosis_of_the_recordings_shown(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    words = (*WFDB, "--out", "w", "--n", "4", "--cohort", "pairs", "--diagnosis", "RBBB")
+    assert leadlens(*words, "--show", "9", "--json").json["page"] == "w/evidence.html"
+    page = Path("w/evidence.html").read_text()
+    synonyms = {"CRBBB": "RBBB", "CLBBB": "LBBB", "SVPB": "PAC", "VPB": "PVC", "LPR": "IAVB"}
+    n_sheets = 0
+    for name in Path("w/RECORDS").read_text().split():
+        codes = set(read(f"w/{name}.hea").codes or ()) - {"29320008"}
+        n_sheets += len({synonyms.get(n, n) for n in (diagnosis(c).abbreviation for c in codes)})
+        assert f'<section id="{name}">' in page
+    assert page.count("<h3>") == page.count("<svg") == n_sheets
+    assert page.count("right bundle branch block (RBBB = CRBBB)</h3>") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--noise", "default"], "'bank', 'fresh' or 'none' (given: 'default')"),
+        (["--device", "gizmo"], "'mixed', 'ptb-xl'"),
+        (["--labels", "none"], "'criteria' or 'annotator' (given: 'none')"),
+        (["--faults", "2"], "less than or equal to 1 (given: 2.0)"),
+        (["--format", "edf"], "'edf': allowed values are store, wfdb"),
+        (["--show", "51"], "--show"),
+        (["--diagnosis", "RBBB"], "diagnosis 'RBBB' is for cohort 'pairs', not 'balanced'"),
+        (["--cohort", "pairs", "--n", "4", "--diagnosis", "flu"], "'flu' is none of AF, AFL"),
+        (["--cohort", "pairs", "--n", "3"], "n_recordings 3 is odd"),
+        (["--cohort", "pairs", "--n", "4", "--faults", "0.1"], "use faults 0"),
+        (["--cohort", "factorial", "--labels", "annotator"], "use labels 'criteria'"),
+    ],
+)
+@pytest.mark.parametrize("form", ["store", "wfdb"])
+def test_settings_that_contradict_each_other_leave_nothing_behind(
+    leadlens: Callable[..., Outcome], form: str, words: list[str], said: str
+) -> None:
+    assert_refused(leadlens("simulate", "--out", "s", "--format", form, *words), said)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_refused_as_a_simulations(
+    leadlens: Callable[..., Outcome],
+) -> None:
+    leadlens(*WFDB, "--out", "w", "--n", "2")
+    assert_refused(leadlens(*WFDB, "--out", "w", "--n", "2", "--seed", "1"), "seed 0, not 1")
+    words = ("simulate", "--out", "w", "--n", "2", "--fs", "50", "--workers", "1")
+    assert_refused(leadlens(*words), "w exists and is not a store")
+    leadlens("simulate", "--out", "s", "--n", "2", "--fs", "50", "--workers", "1")
+    assert_refused(leadlens(*WFDB, "--out", "s", "--n", "2"), "s holds other files")
+
+
+def test_a_page_without_the_extra_is_refused_before_the_work(
+    leadlens: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert_refused(leadlens(*WFDB, "--out", "w", "--n", "2", "--show", "1"), "leadlens[report]")
+    assert list(Path().iterdir()) == []
 
 
 def test_ingest_lists_what_it_refused_and_why(

@@ -244,7 +244,9 @@ def test_a_file_that_was_lost_is_made_again(exported: Path, tmp_path: Path) -> N
         (folder / name).write_bytes(data)
     for name in ("SIM000003.mat", "SIM000007.hea", "SIM000009.npz"):
         (folder / name).unlink()
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("SIM*.npz")}
     export_wfdb(SMALL, folder, with_evidence=True)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert content(folder) == content(exported)
 
 
@@ -254,7 +256,9 @@ def test_evidence_may_be_asked_for_later_and_is_not_taken_away(
     folder = tmp_path / "later"
     assert export_wfdb(SMALL, folder).n_evidence == 0
     assert not list(folder.glob("*.npz"))
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("SIM*")}
     assert export_wfdb(SMALL, folder, with_evidence=True).n_evidence == 12
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert content(folder) == content(exported)
     assert export_wfdb(SMALL, folder).n_evidence == 12
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from programmes import N, NAMES, Table
+from programmes import NAMES, N, Table
 from scipy.stats import chisquare
 
 from leadlens.ecg.diagnoses import diagnoses

@@ -6,6 +6,7 @@ the band-passed spatial velocity (the derivative of Pan & Tompkins 1985, over al
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -65,13 +66,21 @@ def prepare(recording: Recording) -> Prepared:
     if raw.shape[1] < 2 * FS or not spatial:
         return Prepared(raw, spatial, spikes, np.zeros(0, int), recording.duration)
     clean = _bridge(raw)
-    high_pass = dsp.butter(2, 0.4, "highpass", fs=FS, output="sos")
+    high_pass = sections("highpass", 0.4)
     clean = dsp.sosfiltfilt(high_pass, clean, axis=1, padlen=int(min(2 * FS, raw.shape[1] - 1)))
     reference = _detect(clean[list(spatial)])
     clean = _without_mains(clean, reference)
-    clean = dsp.sosfiltfilt(dsp.butter(2, 100.0, fs=FS, output="sos"), clean, axis=1)
+    clean = dsp.sosfiltfilt(sections("lowpass", 100.0), clean, axis=1)
     clean[missing] = np.nan
     return Prepared(clean, spatial, spikes, reference, recording.duration)
+
+
+@cache
+def sections(kind: str, low: float, high: float = 0.0) -> Array:
+    """Return the second-order sections at `FS` of a Butterworth filter of order 2."""
+    from scipy import signal as dsp
+
+    return np.asarray(dsp.butter(2, [low, high] if high else low, kind, fs=FS, output="sos"))
 
 
 def low_pass(signal: Float[Array, "*lead time"], cutoff: float) -> Float[Array, "*lead time"]:
@@ -79,7 +88,7 @@ def low_pass(signal: Float[Array, "*lead time"], cutoff: float) -> Float[Array, 
     from scipy import signal as dsp
 
     missing = np.isnan(signal)
-    filtered = dsp.sosfiltfilt(dsp.butter(2, cutoff, fs=FS, output="sos"), _bridge(signal), axis=-1)
+    filtered = dsp.sosfiltfilt(sections("lowpass", cutoff), _bridge(signal), axis=-1)
     filtered[missing] = np.nan
     return np.asarray(filtered)
 
@@ -199,9 +208,10 @@ def _detect(signal: Float[Array, "lead time"]) -> Int[Array, " beat"]:
     from scipy import signal as dsp
 
     envelope = _envelope(signal, 5.0)
-    typical = _typical(envelope)
-    peaks, _ = dsp.find_peaks(envelope, height=0.18 * typical, distance=round(0.2 * FS))
-    is_kept = envelope[peaks] >= 0.3 * typical
+    typical, restless = _typical(envelope), 2.0 * float(np.quantile(envelope, 0.4))
+    least = max(0.18 * typical, min(restless, 0.5 * typical))
+    peaks, _ = dsp.find_peaks(envelope, height=least, distance=round(0.2 * FS))
+    is_kept = envelope[peaks] >= max(0.3 * typical, least)
     for i in range(1, len(peaks)):
         is_near = peaks[i] - peaks[i - 1] < 0.36 * FS and is_kept[i - 1]
         if is_near and envelope[peaks[i]] < 0.5 * envelope[peaks[i - 1]]:
@@ -212,7 +222,9 @@ def _detect(signal: Float[Array, "lead time"]) -> Int[Array, " beat"]:
         for i in map(int, np.flatnonzero(~is_kept)):
             place = int(np.searchsorted(found, peaks[i]))
             before, after = found[place - 1], found[place % len(found)]
-            if after - before > gap and min(after - peaks[i], peaks[i] - before) > 0.36 * FS:
+            is_clear = envelope[peaks[i]] > 1.25 * least
+            is_apart = min(after - peaks[i], peaks[i] - before) > 0.36 * FS
+            if after - before > gap and is_apart and is_clear:
                 is_kept[i] = True
     return _with_slow_ones(_envelope(signal, 3.0), peaks[is_kept])
 
@@ -233,7 +245,11 @@ def _with_slow_ones(envelope: Float[Array, " time"], found: Int[Array, " beat"])
         free[max(at - 90, 0) : at + 90] = 0.0
     highest = [free[a:b].max() for a, b in pairwise(found)]
     t_wave = float(np.quantile([value for value in highest if value > 0.0] or [0.0], 0.25))
-    floor = max(0.14 * _typical(envelope), 1.7 * t_wave)
+    early = [free[a : a + round(0.34 * FS)].max() for a in found[:-1]]
+    t_early = float(np.quantile([value for value in early if value > 0.0] or [np.inf], 0.5))
+    typical = _typical(envelope)
+    floor = min(1.7 * t_wave, max(3.0 * t_early, 0.25 * typical))
+    floor = max(0.14 * typical, floor, 2.0 * float(np.median(free[free > 0.0])))
     peaks, _ = dsp.find_peaks(free, height=floor, distance=round(0.2 * FS))
     kept = sorted(int(at) for at in found)
     for peak in peaks:
@@ -241,6 +257,7 @@ def _with_slow_ones(envelope: Float[Array, " time"], found: Int[Array, " beat"])
         is_slow = bool(last) and envelope[last[-1]] < 0.8 * np.median(envelope[found])
         if min(abs(peak - np.array(kept))) < 0.2 * FS:
             continue
+        is_slow |= bool(last) and peak - last[-1] < 0.32 * FS
         if not (is_slow and envelope[peak] < 0.7 * envelope[last[-1]]):
             kept = sorted([*kept, int(peak)])
     return np.array(kept, dtype=int)
@@ -251,7 +268,7 @@ def _envelope(signal: Float[Array, "lead time"], lowest: float) -> Float[Array, 
     from scipy import signal as dsp
     from scipy.ndimage import uniform_filter1d
 
-    band = dsp.butter(2, [lowest, 25.0], "bandpass", fs=FS, output="sos")
+    band = sections("bandpass", lowest, 25.0)
     return np.asarray(uniform_filter1d(velocity(dsp.sosfiltfilt(band, signal)), round(0.08 * FS)))
 
 

@@ -87,7 +87,9 @@ class CohortSettings(BaseModel):
     def _agree(self) -> "CohortSettings":
         """Refuse settings that contradict each other."""
         if self.cohort == "pairs" and self.n_recordings % 2:
-            raise ValueError(f"pairs come in twos: n_recordings {self.n_recordings} is odd")
+            raise ValueError(
+                f"pairs come in twos: give an even number of recordings, not {self.n_recordings}"
+            )
         if self.cohort in ("pairs", "factorial") and self.labels == "annotator":
             raise ValueError(
                 f"cohort {self.cohort!r} is for exact truth, labels 'annotator' leave some out: "

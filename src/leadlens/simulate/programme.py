@@ -17,6 +17,7 @@ from leadlens.simulate.ectopy import put_premature
 from leadlens.simulate.measure import Answers, criteria
 from leadlens.simulate.premature import Premature, draw_premature
 from leadlens.simulate.rhythm import BeatKind, Rhythm, draw_rhythm, is_within
+from leadlens.simulate.shape import TERMINAL_CONDITIONS
 from leadlens.simulate.streams import Streams, between
 
 Array = np.ndarray
@@ -115,11 +116,12 @@ def truth(programme: Programme) -> Truth:
     """Return the complete labels of a batch."""
     plan, rate, measures = programme.plan, programme.rhythm.rate, programme.beats.measures
     met, applies = criteria(measures), judged(plan)
-    is_sinus, is_sa = plan.has(*SINUS), plan.has("SA")
+    is_sinus, is_sa = plan.has(*SINUS), plan.has("SA") & (programme.rhythm.rr_range > 0.120)
     holds = {name: plan.has(name) for name in _PROGRAMMED}
     holds |= {name: met[name] & applies[name] for name in MEASURED}
-    holds |= {name: plan.has(name) for name in ("SA", "AF", "AFL", "PR")}
+    holds |= {name: plan.has(name) for name in ("AF", "AFL", "PR")}
     holds |= {
+        "SA": is_sa,
         "SB": is_sinus & (rate < 60.0),
         "STach": is_sinus & (rate > 100.0),
         "NSR": is_sinus & ~is_sa & (rate >= 60.0) & (rate <= 100.0),
@@ -146,6 +148,7 @@ def _borderline(programme: Programme) -> Answers:
     is_120 = np.abs(beats.qrs_duration - 0.120) < 0.006
     # its whole range is 10 ms
     is_partial = np.minimum(*(np.abs(beats.qrs_duration - edge) for edge in (0.110, 0.120))) < 0.003
+    is_partial &= programme.plan.has(*TERMINAL_CONDITIONS)
     near = {
         "SB": is_slow, "STach": is_fast, "NSR": is_slow | is_fast,
         "SA": np.abs(rhythm.rr_range - 0.120) < 0.015,

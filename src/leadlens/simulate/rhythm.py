@@ -56,7 +56,7 @@ class Rhythm:
 
 def draw_rhythm(plan: Plan, age: Float[Array, " n"], duration: float, streams: Streams) -> Rhythm:
     """Return the beats of the planned rhythms, without premature ones, with empty places."""
-    uniform = streams.uniform("rhythm", 8)
+    uniform = streams.uniform("rhythm", 10)
     n_beats = int(duration * 3.3) + 16
     mean = 60.0 / _programmed_rate(plan, uniform[:, 0], uniform[:, 1])
     normal = streams.normal("rhythm.beats", n_beats)
@@ -119,7 +119,7 @@ def _normal_quantile(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _sinus_intervals(
     plan: Plan,
     mean: Float[Array, " n"],
-    uniform: Float[Array, "n 8"],
+    uniform: Float[Array, "n 10"],
     normal: Float[Array, "n beat"],
 ) -> tuple[Float[Array, "n beat"], Float[Array, " n"], Float[Array, " n"]]:
     """Return RR intervals with respiratory, slow and random variability.
@@ -129,10 +129,13 @@ def _sinus_intervals(
     """
     is_sa, is_paced = plan.has("SA"), plan.has("PR")
     count = np.arange(normal.shape[1]) * mean[:, None]
-    respiration = between(uniform[:, 3], 0.15, 0.30)[:, None]
+    respiration = between(uniform[:, 3], 0.12, 0.33)[:, None]
     phase = 2 * np.pi * uniform[:, 4:6]
     depth = np.where(is_sa, 0.1, 0.015 * np.abs(_normal_quantile(uniform[:, 6])))[:, None]
     deviation = depth * np.sin(2 * np.pi * respiration * count + phase[:, :1])
+    # sinus arrhythmia is not always respiratory: part of it, or all, wanders or jumps
+    share = np.where(is_sa, np.clip(1.6 * uniform[:, 8] - 0.4, 0.0, 1.0), 0.0)[:, None]
+    deviation = (1.0 - share) * deviation + share * depth * _wandering(normal, uniform[:, 9])
     deviation += 0.008 * np.sin(2 * np.pi * 0.1 * count + phase[:, 1:])
     deviation += between(uniform[:, 7], 0.002, 0.008)[:, None] * normal
     deviation[is_paced] = 0.001 * normal[is_paced]
@@ -145,10 +148,18 @@ def _sinus_intervals(
     return mean[:, None] * (1.0 + deviation), spread, ceiling
 
 
+def _wandering(normal: Float[Array, "n beat"], jump: Float[Array, " n"]) -> Float[Array, "n beat"]:
+    """Return slow random changes from beat to beat, in a third of cases with a sudden one."""
+    slow = sum(np.roll(normal, k, axis=1) for k in range(4)) / 2.0
+    place = np.arange(normal.shape[1]) - (3 + 10 * jump[:, None] * 3) % (normal.shape[1] / 2)
+    sudden = np.where(jump[:, None] < 0.33, 1.5 * np.tanh(place), 0.0)
+    return np.asarray(slow + sudden)
+
+
 def _fibrillation_intervals(
     plan: Plan,
     mean: Float[Array, " n"],
-    uniform: Float[Array, "n 8"],
+    uniform: Float[Array, "n 10"],
     normal: Float[Array, "n beat"],
     interval: Float[Array, "n beat"],
 ) -> None:
@@ -194,7 +205,7 @@ def _place(
     mean = np.median(interval, axis=1)
     is_set = np.isfinite(ceiling)
     deviation = interval - mean[:, None]
-    for _ in range(4):
+    for _ in range(8):
         onset = start[:, None] + np.cumsum(mean[:, None] + deviation, axis=1)
         counted = _counted(onset, duration)
         n_counted = np.maximum(counted.sum(axis=1), 1)
@@ -279,6 +290,7 @@ def _with_spare_places(rhythm: Rhythm) -> Rhythm:
         onset=np.concatenate([rhythm.onset, spare], axis=1),
         kind=np.concatenate([rhythm.kind, none], axis=1),
         pr=np.concatenate([rhythm.pr, spare], axis=1),
+        qt_rr=np.concatenate([rhythm.qt_rr, spare], axis=1),
     )
 
 

@@ -20,7 +20,7 @@ _TOGETHER: Final[dict[str, dict[str, int]]] = {
     "beat.places": {"near": 1, "qrs.timing": 3, "axis": 2, "qt.long": 4},
     "recording": {"age": 1, "pr.normal": 1, "residual": 19, "p": 3, "leadfield.atria": 24,
                   "noise": 48, "wander": 108},
-    "recording.places": {"labels": 2, "lookalike": 8, "sex": 1, "rhythm": 8, "pr": 4,
+    "recording.places": {"labels": 2, "lookalike": 8, "sex": 1, "rhythm": 10, "pr": 4,
                          "respiration": 3, "p.premature": 3, "device": 5, "noise.places": 48,
                          "noise.bank": 36},
 }  # fmt: skip
@@ -133,12 +133,12 @@ def _generator() -> tuple[np.random.Philox, np.random.Generator, Any]:
 
 
 def between(
-    uniform: Float[Array, " n"], low: float | Array, high: float | Array
-) -> Float[Array, " n"]:
+    uniform: Float[Array, "*shape"], low: float | Array, high: float | Array
+) -> Float[Array, "..."]:
     """Return `uniform` numbers of [0, 1) brought to the range from `low` to `high`."""
     return low + (high - low) * uniform
 
 
-def pick(uniform: Float[Array, " n"], shares: tuple[float, ...]) -> Int[Array, " n"]:
+def pick(uniform: Float[Array, "*shape"], shares: tuple[float, ...]) -> Int[Array, "*shape"]:
     """Return for each number which of `shares` (which sum to 1) it falls in."""
     return np.minimum(np.searchsorted(np.cumsum(shares), uniform, "right"), len(shares) - 1)

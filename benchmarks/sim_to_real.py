@@ -4,8 +4,8 @@
 
 Each DATA is a folder of recordings that `leadlens ingest` takes, and is reported apart; the first
 is the headline. Recordings of PTB-XL with an ecg_id up to 500 are left out, as statistics of their
-normal beats are in the simulator. Without --model a network is trained on simulated ECGs only and
-kept in --out; the same command uses it again. AUROC of each diagnosis with at least 5 positives
+normal beats are in the simulator. Without --model a network is trained on simulated ECGs only, as
+PTB-XL's devices and annotators would give them, and kept in --out; the same command uses it again. AUROC of each diagnosis with at least 5 positives
 (equivalent ones joined), 95 % intervals after Newcombe; unknown labels are skipped.
 The last line is one JSON object.
 """
@@ -46,7 +46,7 @@ def train(out: Path, n: int, epochs: int, seed: int) -> Path:
     if (model / "bundle.json").exists() or (model / "config.json").exists():
         return model
     settings = CohortSettings(
-        cohort="balanced", n_recordings=n, seed=seed, fs=FS, labels="annotator"
+        cohort="balanced", n_recordings=n, seed=seed, fs=FS, device="ptb-xl", labels="annotator"
     )
     print(f"simulating {n} ECGs", file=sys.stderr)
     store = out / f"simulated-{n}-{seed}"
@@ -121,8 +121,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="+", help="folders of real recordings")
     parser.add_argument("--model", type=Path, help="a saved model instead of training one")
     parser.add_argument("--out", type=Path, default=Path("runs/sim_to_real"))
-    parser.add_argument("--n", type=int, default=24_000, help="simulated ECGs to train on")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--n", type=int, default=32_000, help="simulated ECGs to train on")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--quick", action="store_true", help="600 ECGs, 2 epochs: at most 60 s")
     options = parser.parse_args()

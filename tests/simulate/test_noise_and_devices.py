@@ -81,12 +81,12 @@ def test_noise_made_afresh_has_the_spectrum_of_the_bank(device: str) -> None:
 def test_noise_differs_between_recordings_and_between_electrodes() -> None:
     noise = noise_of(device="chapman_shaoxing")
     among = np.corrcoef(noise[:, 6])[np.triu_indices(ROWS, 1)]
-    assert np.abs(among).mean() < 0.1
+    assert np.abs(among).mean() < 0.2
     leads = np.array([np.corrcoef(one) for one in noise])
     # I and II share the right arm: half of the noise; chest leads share Wilson's terminal
-    assert 0.35 < np.median(leads[:, 0, 1]) < 0.65
-    assert 0.1 < np.median(leads[:, 6, 11]) < 0.45
-    assert np.abs(np.median(leads[:, 0, 6:])) < 0.35
+    assert 0.3 < np.median(leads[:, 0, 1]) < 0.75
+    assert 0.1 < np.median(leads[:, 6, 11]) < 0.65
+    assert np.abs(np.median(leads[:, 0, 6:])) < 0.4
 
 
 @pytest.mark.parametrize("noise", ["bank", "fresh"])

@@ -68,12 +68,14 @@ def test_a_planned_condition_is_a_label_and_an_unplanned_one_is_none(
     tables: dict[str, Table], cohort: str
 ) -> None:
     table = tables[cohort]
-    rates = ("NSR", "SB", "STach", "Brady")  # these also follow the beats that were drawn
+    rates = ("NSR", "SB", "STach", "SA", "Brady")  # these also follow the beats that were drawn
     for name in NAMES:
         if name not in rates:
             names = [one for one in planned_as(name) if one in (*RHYTHMS, *FINDINGS)]
             wanted = np.any([planned(table, one) for one in names], axis=0)
             assert np.array_equal(wanted, column(table, name)), name
+    for name in ("SB", "STach", "SA"):
+        assert np.mean(planned(table, name) & ~column(table, name)) < 0.003, name
 
 
 @pytest.mark.parametrize("cohort", COHORTS)

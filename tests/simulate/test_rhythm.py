@@ -108,7 +108,6 @@ def test_sinus_and_paced_beats_have_their_p_waves_and_fibrillation_and_flutter_n
     assert 0.3 < np.mean(tracked) < 0.7
 
 
-@pytest.mark.xfail(strict=True, reason="bug: EAR overrules IAVB, PR 100 to 180 ms")
 def test_pr_is_above_200_ms_in_first_degree_block_and_only_there(table: Table) -> None:
     is_free = ~lookalike(table, "block2") & ~planned(table, "AF", "AFL", "PR")
     long, usual = is_free & label(table, "IAVB"), is_free & ~label(table, "IAVB")

@@ -55,7 +55,7 @@ def rhythm(measurements: Measurements) -> Answers:
         return answers
     answers["PVC"] = bool((kinds == BeatClass.PREMATURE_WIDE).any())
     answers["PR"] = is_paced(measurements)
-    answers["AFL"] = not answers["PR"] and is_flutter(measurements)
+    answers["AFL"] = not answers["PR"] and measurements.atrial.flutter.is_found
     answers["AF"] = not answers["PR"] and not answers["AFL"] and is_fibrillation(measurements)
     is_ectopic_rhythm = answers["PR"] or answers["AFL"] or answers["AF"]
     if is_ectopic_rhythm or measurements.atrial.p_share < 0.5:
@@ -63,13 +63,24 @@ def rhythm(measurements: Measurements) -> Answers:
         return answers
     usual = measurements.usual_rr
     rate = 60.0 / float(usual.mean()) if len(usual) >= 3 else measurements.heart_rate
-    answers["SB"] = answers["Brady"] = rate < 60.0
-    answers["STach"] = rate > 100.0
-    answers["SA"] = len(usual) >= 3 and float(np.ptp(usual)) > 0.120
-    answers["NSR"] = 60.0 <= rate <= 100.0 and not answers["SA"]
+    answers["Brady"] = rate < 60.0
+    if is_sinus(measurements):
+        answers["SB"] = rate < 60.0
+        answers["STach"] = rate > 100.0
+        answers["SA"] = len(usual) >= 3 and float(np.ptp(usual)) > 0.120
+        answers["NSR"] = 60.0 <= rate <= 100.0 and not answers["SA"]
     answers["PAC"] = bool((kinds == BeatClass.PREMATURE_NARROW).any())
     answers["IAVB"] = measurements.pr > 0.200
     return answers
+
+
+def is_sinus(measurements: Measurements) -> bool:
+    """Return whether P comes from the sinus node: upright in II, at least not inverted there.
+
+    Inverted is a P that is negative in II and aVF; without these leads it is taken for sinus.
+    """
+    inferior = np.array([measurements.of("p_wave", lead) for lead in ("II", "aVF")])
+    return not bool((inferior < 0.0).all())
 
 
 def is_paced(measurements: Measurements) -> bool:
@@ -77,33 +88,26 @@ def is_paced(measurements: Measurements) -> bool:
 
     By spikes before half of the QRS; where these are filtered away by what right ventricular
     apical pacing looks like: regular, 140 ms or more, left bundle branch block in V1 but, unlike
-    it, superior axis and no dominant R in V6 (Barold et al. 2005; a rule of thumb).
+    it, superior axis and no dominant R in V6 (Barold et al. 2005). Or, with any axis, by a clock
+    that no sinus node keeps: RR within a standard deviation of 2.5 ms (a rule of thumb).
     """
     if measurements.spike_share >= 0.5:
         return True
     usual = measurements.usual_rr
-    is_regular = len(usual) > 2 and float(usual.std()) < 0.02 * float(usual.mean())
+    if len(usual) < 4 or not measurements.qrs_duration >= 0.135:
+        return False
+    span = measurements.of("peak_to_peak", "V1")
+    if (
+        not max(measurements.of("r_prime", "V1"), 0.7 * measurements.of("r_wave", "V1"))
+        < 0.5 * span
+    ):
+        return False
+    is_apical = -150.0 < measurements.qrs_axis < -30.0
+    is_apical &= measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
     return bool(
-        is_regular
-        and measurements.qrs_duration >= 0.140
-        and -150.0 < measurements.qrs_axis < -30.0
-        and measurements.of("r_prime", "V1") < 0.5 * measurements.of("peak_to_peak", "V1")
-        and measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
+        usual.std() < 0.0025
+        or (is_apical and measurements.qrs_duration >= 0.140 and usual.std() < 0.02 * usual.mean())
     )
-
-
-def is_flutter(measurements: Measurements) -> bool:
-    """Return whether F waves of 220 to 350/min run on between the QRS.
-
-    The periodicity of the activity there, times how little isoelectric line there is. Sinus P and
-    T at 100 to 125/min repeat by chance, so more is asked for; at 125 and more conduction is 2:1.
-    Where RR is irregular without P the choice is only between flutter and fibrillation.
-    """
-    atrial, rate = measurements.atrial, measurements.heart_rate
-    score = atrial.flutter * atrial.continuity
-    needed = 0.38 if rate < 100.0 else 0.60 if rate < 125.0 else 0.30
-    needed = min(needed, 0.24) if is_fibrillation(measurements) else needed
-    return bool(score >= needed)
 
 
 def is_fibrillation(measurements: Measurements) -> bool:

@@ -33,6 +33,9 @@ QUIET: Final = 0.010
 """How long the velocity stays below it, s."""
 P_FITS: Final = 0.55
 """Least correlation of a beat's P with the median P for the beat to have one."""
+P_ON_T: Final = 0.7
+"""Weight of a P that lies on the foot of T."""
+NT, RMAX, EXT = 1, 9.0, 0.0
 CENTRE: Final = round(BEFORE * FS)
 
 Array = np.ndarray
@@ -76,14 +79,20 @@ def delineate(recording: Recording) -> Delineation:
     return delineate_prepared(prepare(recording))[0]
 
 
-def delineate_prepared(prepared: Prepared) -> tuple[Delineation, Int[Array, " beat"]]:
-    """Return the fiducial points of a prepared ECG, and the group of each beat by QRS shape."""
-    group, at = group_beats(prepared)
+def delineate_prepared(
+    prepared: Prepared, grouped: tuple[Int[Array, " beat"], Int[Array, " beat"]] | None = None
+) -> tuple[Delineation, Int[Array, " beat"]]:
+    """Return the fiducial points of a prepared ECG, and the group of each beat by QRS shape.
+
+    `grouped` is what `group_beats` returned, if that is known.
+    """
+    group, at = group_beats(prepared) if grouped is None else grouped
     fields = np.full((7, len(at)), np.nan)
     smooth = low_pass(prepared.signal[list(prepared.spatial)], 40.0) if len(at) else fields
     for name in np.unique(group):
         members = np.flatnonzero(group == name)
-        limits = limits_of(prepared, at[members], _room(at, members))
+        usual = _not_early(at, members)
+        limits = limits_of(prepared, at[usual], _room(at, usual))
         fields[:, members] = _to_beats(smooth, at[members], limits)
     fields = fields / FS
     fields[(fields < 0.0) | (fields > prepared.duration)] = np.nan
@@ -115,9 +124,22 @@ def limits_of(prepared: Prepared, at: Int[Array, " beat"], room: tuple[float, fl
     first = max(0.0, onset - min(0.42, max(room[0] - 0.20, 0.45 * room[0])) * FS)
     # At slow rates P comes clear of the foot of T, at fast ones it may ride on it.
     margin = np.clip(0.4 * (room[0] - 0.5), -0.03, 0.05)
-    t_before = np.nan_to_num(t_offset, nan=offset) + (margin - room[0]) * FS
-    p_onset, p_offset = _p_limits(low_pass(beat, 40.0), round(max(first, t_before)), onset)
+    t_before = np.nan_to_num(t_offset, nan=offset) - room[0] * FS
+    first = max(first, t_before - 0.08 * FS, 1.0)
+    clear = round(t_before + margin * FS)
+    apart = low_pass(beat, 40.0)
+    if room[0] < 0.75:
+        apart = _without_direction(apart, levelled[:, offset + 20 : last])
+    p_onset, p_offset = _p_limits(apart, round(first), clear, onset)
     return Limits(p_onset, p_offset, onset, r_peak, offset, t_peak, t_offset)
+
+
+def _not_early(at: Int[Array, " beat"], members: Int[Array, " member"]) -> Int[Array, " usual"]:
+    """Return which members do not come early: on a short interval P lies on the T before."""
+    gaps = np.diff(at, prepend=at[0] - 10 * FS)[members]
+    known = gaps[members > 0]
+    usual = members[gaps >= 0.85 * np.median(known)] if len(known) else members
+    return usual if len(usual) > 2 else members
 
 
 def _room(at: Int[Array, " beat"], members: Int[Array, " member"]) -> tuple[float, float]:
@@ -166,6 +188,19 @@ def _after_spike(spikes: Float[Array, " spike"], at: Int[Array, " beat"]) -> int
     return round(float(np.median(near))) if len(near) > 0.5 * len(at) else 0
 
 
+def _without_direction(
+    beat: Float[Array, "lead sample"], wave: Float[Array, "lead part"]
+) -> Float[Array, "lead sample"]:
+    """Return the beat less what it has along the main direction of a wave over the leads.
+
+    So P can be seen on the T that it lies on at fast rates: the two arise in different places.
+    """
+    if wave.shape[1] < 30:
+        return beat
+    direction = np.linalg.svd(wave, full_matrices=False)[0][:, :1]
+    return beat - direction @ (direction.T @ np.nan_to_num(beat))
+
+
 def _first_quiet(
     speed: Float[Array, " sample"], level: float, reach: int, quiet: float = QUIET
 ) -> int:
@@ -211,8 +246,13 @@ def _t_limits(
     return float(first + peak), float(min(end, latest_end))
 
 
-def _p_limits(beat: Float[Array, "lead sample"], first: int, qrs_onset: int) -> tuple[float, float]:
+def _p_limits(
+    beat: Float[Array, "lead sample"], first: int, clear: int, qrs_onset: int
+) -> tuple[float, float]:
     """Return onset and offset of the P wave, NaN where nothing of its width stands out.
+
+    It is looked for from `first` on; before `clear` it would lie on T, which is believed only if
+    nothing 0.7 times as large comes after.
 
     P is the largest peak of the response to a kernel of P's width (second derivative of a Gaussian,
     28 ms), which a slope (the end of T) does not excite; its limits are where the spatial velocity
@@ -234,13 +274,14 @@ def _p_limits(beat: Float[Array, "lead sample"], first: int, qrs_onset: int) -> 
         return np.nan, np.nan
     # A peak more than 280 ms before the QRS is rather the foot of T or a U wave than P.
     weight = np.interp((qrs_onset - peaks) / FS, [0.28, 0.40], [1.0, 0.3])
+    weight *= np.where(peaks - 0.03 * FS < clear, P_ON_T, 1.0)
     middle = int(peaks[np.argmax(response[peaks] * weight)])
     speed = velocity(low_pass(held, 25.0))
     reach = round(0.075 * FS)
     low, high = max(middle - reach, first, 0), min(middle + reach, last)
     top, floor = float(speed[low:high].max()), float(np.quantile(speed[first:last], 0.2))
     level = min(max(0.18 * top, 1.6 * floor), 0.5 * top)
-    onset = middle - _outer(speed[middle : max(low - 10, 0) : -1], level)
+    onset = middle - _outer(_up_to_next_wave(speed[middle : max(low - 10, 0) : -1]), level)
     offset = middle + _outer(speed[middle : high + 1], level)
     if offset - onset < round(0.04 * FS):
         return np.nan, np.nan
@@ -254,6 +295,18 @@ def _outer(speed: Float[Array, " sample"], level: float) -> int:
         return 0
     breaks = np.flatnonzero(np.diff(loud) > round(0.03 * FS))
     return int(loud[breaks[0]] if len(breaks) else loud[-1])
+
+
+def _up_to_next_wave(speed: Float[Array, " sample"]) -> Float[Array, " sample"]:
+    """Return the velocity up to where, 30 ms out or farther, it is least and then doubles again.
+
+    There another wave begins.
+    """
+    edge = round(0.03 * FS)
+    if len(speed) <= edge:
+        return speed
+    least = edge + int(np.argmin(speed[edge:]))
+    return speed[: least + 1] if speed[least:].max() > 2.0 * speed[least] else speed
 
 
 def _to_beats(

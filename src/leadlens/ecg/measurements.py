@@ -4,7 +4,7 @@ Measured on the median beat of the dominant QRS shape (fiducial points from `del
 a learned model, so that they can check one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -13,8 +13,10 @@ from jaxtyping import Bool, Float, Int
 
 from leadlens.ecg.atrial import (
     Atrial,
+    Flutter,
     atrial_activity,
     dominant_group,
+    find_flutter,
     known_median,
     p_recurrence,
     prematurity,
@@ -101,10 +103,15 @@ class Measurements:
 def measure(recording: Recording, delineation: Delineation | None = None) -> Measurements:
     """Return the measurements of `recording`, with the given fiducial points if any."""
     prepared = prepare(recording)
+    group, at = group_beats(prepared)
+    is_main = group == dominant_group(group, at / FS) if len(at) else group == 0
+    flutter = find_flutter(prepared, at, is_main, recording.units == "mV")
+    if flutter.is_found:
+        prepared = replace(prepared, signal=prepared.signal - flutter.waves)
     if delineation is None:
-        marks, group = delineate_prepared(prepared)
+        marks, group = delineate_prepared(prepared, (group, at))
     else:
-        marks, group = delineation, _groups_at(prepared, delineation)
+        marks, group = delineation, _groups_at(group, at, delineation)
     spiked = _has_spike(prepared, marks)
     ratio = prematurity(marks.r_peak)
     main = dominant_group(group, marks.r_peak) if len(group) else 0
@@ -114,7 +121,7 @@ def measure(recording: Recording, delineation: Delineation | None = None) -> Mea
     has_sinus_p = (kinds == BeatClass.PREMATURE_NARROW) & (p_fit >= SINUS_P) & (ratio > 0.65)
     kinds[has_sinus_p] = BeatClass.DOMINANT
     usual |= has_sinus_p & (group == main)
-    return _assemble(recording, prepared, marks, kinds, usual, ratio, spiked)
+    return _assemble(recording, prepared, marks, kinds, usual, ratio, spiked, flutter)
 
 
 def _assemble(
@@ -125,6 +132,7 @@ def _assemble(
     usual: Bool[Array, " beat"],
     ratio: Float[Array, " beat"],
     spiked: Bool[Array, " beat"],
+    flutter: Flutter,
 ) -> Measurements:
     """Return the measurements of classified beats."""
     rr = np.diff(marks.r_peak)
@@ -152,7 +160,7 @@ def _assemble(
         waves=waves,
         beat_class=kinds,
         prematurity=ratio,
-        atrial=atrial_activity(prepared, marks, usual),
+        atrial=atrial_activity(prepared, marks, usual, flutter),
         spike_share=float(spiked.mean()) if recording.fs >= 400.0 and len(spiked) else np.nan,
         marks=marks,
         units=recording.units,
@@ -176,6 +184,7 @@ def _classify(
     early = np.nan_to_num(ratio, nan=1.0)
     step = np.ones(len(early))
     step[2:] = early[2:] / np.maximum(early[1:-1], 0.1)
+    step[1:2] = early[1:2]
     is_irregular = bool(is_main.any()) and _irregularity(marks.r_peak, is_main) > 0.09
     kinds = np.where(is_main, BeatClass.DOMINANT, BeatClass.OTHER)
     kinds[is_wide & ((early < 0.92) | is_irregular)] = BeatClass.PREMATURE_WIDE
@@ -198,9 +207,10 @@ def _has_spike(prepared: Prepared, marks: Delineation) -> Bool[Array, " beat"]:
     return np.asarray(((gap > -0.05) & (gap < 0.02)).any(axis=1))
 
 
-def _groups_at(prepared: Prepared, marks: Delineation) -> Int[Array, " beat"]:
+def _groups_at(
+    group: Int[Array, " found"], at: Int[Array, " found"], marks: Delineation
+) -> Int[Array, " beat"]:
     """Return the shape group of each beat of a given delineation: that of the nearest QRS."""
-    group, at = group_beats(prepared)
     if not len(at):
         return np.zeros(len(marks.r_peak), dtype=int)
     return group[np.abs(at[None] / FS - marks.r_peak[:, None]).argmin(axis=1)]

@@ -132,6 +132,6 @@ def _worded(annotator: Annotator, name: str, uniform: float) -> set[str]:
 
 
 def _rhythm_of(names: frozenset[str]) -> set[str]:
-    """Return a rate for recordings whose labels were all left out."""
+    """Return a sinus rhythm's label for recordings whose labels were all left out, if any."""
     by_rate = implied({"SB"}) & names
-    return {"SB"} if by_rate else set(names & {"STach"}) or {"NSR"}
+    return {"SB"} if by_rate else set(names & {"STach", "NSR"})

@@ -23,7 +23,8 @@ class Atria:
 
     Attributes:
         lead_field: the atrial lead field.
-        p_vector: of the right and the left part of P, mV; p_premature: of premature beats.
+        p_vector: of the right and the left part of P and of the atria's repolarisation after it,
+            mV; p_premature: of premature beats.
         p_centre, p_width: s from P onset.
         p_duration: s.
         pattern: amplitude of each source of f or F waves on the eight leads, mV; 0 without.
@@ -32,10 +33,10 @@ class Atria:
     """
 
     lead_field: Float[Array, "n 8 3"]
-    p_vector: Float[Array, "n 2 3"]
-    p_premature: Float[Array, "n 2 3"]
-    p_centre: Float[Array, "n 2"]
-    p_width: Float[Array, "n 2"]
+    p_vector: Float[Array, "n 3 3"]
+    p_premature: Float[Array, "n 3 3"]
+    p_centre: Float[Array, "n 3"]
+    p_width: Float[Array, "n 3"]
     p_duration: Float[Array, " n"]
     pattern: Float[Array, "n 8 2"]
     source: Float[Array, "n 2 6"]
@@ -45,23 +46,28 @@ class Atria:
 def draw_atria(plan: Plan, rhythm: Rhythm, streams: Streams) -> Atria:
     """Return the atrial activity that goes with the rhythm.
 
-    Measured P: peak vector (0.058, 0.096, -0.009) mV, duration 106 (12) ms.
+    Measured P: peak vector (0.058, 0.096, -0.009) mV, duration 106 (12) ms. The atria's
+    repolarisation is low, broad and against the P wave.
     """
-    normal, uniform = streams.normal("p", 3), streams.uniform("p.premature", 3)
-    scale = np.exp(0.25 * normal[:, :2, None])
-    p_vector = 0.95 * scale * np.array([[0.045, 0.085, -0.020], [0.040, 0.055, 0.030]])
+    normal, uniform = streams.normal("p", 10), streams.uniform("p.premature", 3)
+    scale = np.exp(0.30 * normal[:, :2, None])
+    p_vector = 0.95 * scale * np.array([[0.050, 0.085, -0.015], [0.048, 0.055, 0.022]])
+    p_vector = p_vector + 0.010 * normal[:, 3:9].reshape(-1, 2, 3)
+    recovery = -0.16 * np.exp(0.4 * normal[:, 9])[:, None] * p_vector.sum(axis=1)
+    p_vector = np.concatenate([p_vector, recovery[:, None]], axis=1)
     p_vector = np.where(
         plan.has("EAR")[:, None, None], p_vector * np.array([0.5, -0.9, -0.6]), p_vector
     )
-    length = np.clip(1.0 + 0.10 * normal[:, 2], 0.8, 1.25)
+    length = np.clip(1.0 + 0.11 * normal[:, 2], 0.8, 1.12)
+    length = np.where(plan.has("delta"), 0.75 * np.minimum(length, 1.05), length)
     turn = between(uniform, np.array([-0.8, -1.4, -1.0]), np.array([0.8, -0.3, 1.0]))
     pattern, source, skew = _waves(plan, rhythm, streams)
     return Atria(
         lead_field=draw_atrial_lead_fields(streams),
         p_vector=p_vector,
         p_premature=p_vector * turn[:, None, :],
-        p_centre=length[:, None] * np.array([0.038, 0.068]),
-        p_width=length[:, None] * np.array([0.0155, 0.0165]),
+        p_centre=length[:, None] * np.array([0.038, 0.068, 0.190]),
+        p_width=length[:, None] * np.array([0.0155, 0.0165, 0.055]),
         p_duration=0.106 * length,
         pattern=pattern,
         source=source,
@@ -73,7 +79,7 @@ def p_waves(atria: Atria, rhythm: Rhythm, row: int) -> Waves:
     """Return the P waves of one recording as dipoles; premature ones differ in direction."""
     beats = np.flatnonzero(~np.isnan(rhythm.pr[row]))
     is_premature = rhythm.kind[row, beats] == BeatKind.ATRIAL_PREMATURE
-    shape = (len(beats), 2)
+    shape = (len(beats), 3)
     width = np.broadcast_to(atria.p_width[row], shape)
     return Waves(
         onset=rhythm.onset[row, beats] - rhythm.pr[row, beats],

@@ -5,7 +5,7 @@ order, or in batches of what size.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -162,7 +162,7 @@ def render(batch: Batch, row: int) -> Float32[Array, "12 time"]:
         leads = heart_mix @ heart
         leads += noise_mix @ noise
         wander = slow_noise(batch.noise, row, fs, n)
-        add_spikes(batch.programme, row, fs, leads)
+        add_spikes(batch.programme, row, fs, low_pass, leads)
     leads = _as_stored(batch, row, leads, wander, fs, n_steps)
     signal = twelve_leads(leads)
     step = np.float32(batch.devices.step[row])
@@ -251,7 +251,8 @@ def _plan_pairs(
         rows = np.flatnonzero((np.array(names) == name) & (index % 2 == 1))
         twin = plan.take(rows).without(name)
         rhythm[rows], finding[rows], is_slow[rows] = twin.rhythm, twin.finding, twin.is_slow
-    return Plan(rhythm, finding, is_slow, plan.lookalike), attempt, age, is_male
+    plan = replace(plan, rhythm=rhythm, finding=finding, is_slow=is_slow)
+    return plan, attempt, age, is_male
 
 
 def _rendering(settings: CohortSettings) -> tuple[int, float, int]:

@@ -5,12 +5,12 @@ only one is planned (RBBB, LBBB, PAC, PVC, IAVB) and `implied` adds the others. 
 rhythm (EAR) is a rhythm that none of the 30 names. Look-alikes are unscored variation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from leadlens.ecg.diagnoses import diagnosis
 
@@ -106,12 +106,14 @@ class Plan:
         finding: which of FINDINGS.
         is_slow: atrial fibrillation or sinus arrhythmia below 60 beats/min.
         lookalike: which of LOOKALIKES.
+        top_rate: the fastest rate in beats/min that goes with all of the plan; a twin keeps it.
     """
 
     rhythm: Int[Array, " n"]
     finding: Bool[Array, "n finding"]
     is_slow: Bool[Array, " n"]
     lookalike: Bool[Array, "n lookalike"]
+    top_rate: Float[Array, " n"]
 
     def __len__(self) -> int:
         """The number of recordings."""
@@ -135,7 +137,7 @@ class Plan:
 
     def take(self, rows: Array) -> "Plan":
         """Return the plan of the recordings at `rows`."""
-        return Plan(self.rhythm[rows], self.finding[rows], self.is_slow[rows], self.lookalike[rows])
+        return Plan(*(getattr(self, item.name)[rows] for item in fields(self)))
 
     def without(self, name: str) -> "Plan":
         """Return the plan without diagnosis `name`; a rhythm gives way to normal sinus rhythm.

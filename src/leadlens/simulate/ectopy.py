@@ -32,7 +32,7 @@ def put_premature(rhythm: Rhythm, plan: Plan, duration: float, streams: Streams)
         )
     rows = plan.rows("PVC")
     if len(rows):
-        may_interpolate = ~plan.has("AF", "AFL", "STach")[rows]
+        may_interpolate = ~plan.has("AF", "AFL")[rows] & (rhythm.rate[rows] < 72.0)
         onset[rows], kind[rows], pr[rows] = _ventricular(
             onset[rows], kind[rows], pr[rows], duration, streams.take(rows), may_interpolate
         )
@@ -65,7 +65,8 @@ def _atrial(
     later = np.cumsum(advance * between(reset, 0.75, 1.0), axis=1)
     before = np.concatenate([np.zeros((len(onset), 1)), later[:, :-1]], axis=1)
     kind = np.where(chosen, int(BeatKind.ATRIAL_PREMATURE), kind)
-    changed = np.clip(pr + 0.02 * (place - 0.5), 0.11, 0.7 * coupling)
+    changed = np.minimum(pr + 0.02 * (place - 0.5), np.maximum(pr, 0.195))
+    changed = np.minimum(np.maximum(changed, 0.121), 0.7 * coupling)
     return onset - before - advance, kind, np.where(chosen, changed, pr)
 
 
@@ -96,11 +97,12 @@ def _ventricular(
     early = between(uniform[:, 3], 0.50, 0.72)[:, None] + 0.06 * (place - 0.5)
     gap = np.diff(onset, axis=1, prepend=onset[:, :1] - 1.0)
     coupling = np.minimum(np.maximum(early * gap, 0.32), 0.85 * gap)
+    between_two = (0.40 + 0.08 * uniform[:, 3:4]) * gap  # the next P has room behind it
     is_put = chosen & (pattern != 4)[:, None]
     moved = np.where(is_put, np.roll(onset, 1, axis=1) + coupling, onset)
     kind = np.where(is_put, int(BeatKind.VENTRICULAR_PREMATURE), kind)
     _second_of_couplets(moved, kind, pattern == 3)
-    _interpolate(moved, kind, chosen & (pattern == 4)[:, None], coupling)
+    _interpolate(moved, kind, chosen & (pattern == 4)[:, None], between_two)
     return moved, kind, np.where(kind == BeatKind.VENTRICULAR_PREMATURE, np.nan, pr)
 
 

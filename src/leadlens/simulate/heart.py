@@ -13,7 +13,7 @@ from leadlens.simulate.waves import Waves, add_waves
 
 Array = np.ndarray
 
-_SHOULDER: Final = np.array([0.02, 0.0, -0.04])
+_SHOULDER: Final = np.array([0.01, 0.0, -0.03])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +62,13 @@ def heart_leads(
     """Return the eight independent leads of one recording in mV, free of noise."""
     mix, sources = add_heart(programme, row, fs, n, low_pass)
     leads = mix @ sources
-    add_spikes(programme, row, fs, leads)
+    add_spikes(programme, row, fs, low_pass, leads)
     return leads
 
 
-def add_spikes(programme: Programme, row: int, fs: float, leads: Float32[Array, "8 n"]) -> None:
+def add_spikes(
+    programme: Programme, row: int, fs: float, low_pass: float, leads: Float32[Array, "8 n"]
+) -> None:
     """Add pacing spikes of 0.8 ms, straight on the leads, 6 ms before each paced QRS."""
     spike = programme.premature.spike[row]
     paced = np.flatnonzero(programme.rhythm.kind[row] == BeatKind.PACED)
@@ -75,8 +77,8 @@ def add_spikes(programme: Programme, row: int, fs: float, leads: Float32[Array, 
     shape = (len(paced), 1)
     width = np.full(shape, 0.0008)
     vector = np.broadcast_to(spike, (len(paced), 1, 8))
-    onset = programme.rhythm.onset[row, paced]
-    add_waves(leads, Waves(onset, np.full(shape, -0.006), width, width, vector), fs, 0.0)
+    waves = Waves(programme.rhythm.onset[row, paced], np.full(shape, -0.006), width, width, vector)
+    add_waves(leads, waves, fs, low_pass)
 
 
 def fiducials(programme: Programme, row: int) -> Fiducials:
@@ -87,22 +89,19 @@ def fiducials(programme: Programme, row: int) -> Fiducials:
     chosen = np.flatnonzero((inside >= 0) & (inside < programme.duration) & (kind >= 0))
     kind, onset, pr = kind[chosen], onset[chosen], pr[chosen]
     is_premature = kind == BeatKind.VENTRICULAR_PREMATURE
-    qrs_duration = np.where(
-        is_premature, _premature_duration(programme, row, chosen), beats.qrs_duration[row]
-    )
-    qt = np.where(
-        is_premature,
-        _premature_qt(programme, row, chosen),
-        beats.after_qrs.qtc[row] * np.cbrt(rhythm.qt_rr[row, chosen]),
-    )
+    wide = programme.premature.duration[row, _forms(programme, row)[chosen]]
+    qrs_duration = np.where(is_premature, wide, beats.qrs_duration[row])
+    usual_qt = beats.after_qrs.qtc[row] * np.cbrt(rhythm.qt_rr[row, chosen])
+    qt = np.where(is_premature, _premature_qt(programme, row)[chosen], usual_qt)
     missing = np.where(kind == BeatKind.DROPPED, np.nan, 0.0)
+    fall = np.where(is_premature, 1.0, beats.after_qrs.breadth[row, 1]) * _t_fall(qt)
     return Fiducials(
         kind=kind,
         p_onset=onset - pr,
         p_offset=onset - pr + programme.atria.p_duration[row],
         qrs_onset=onset + missing,
         qrs_offset=onset + qrs_duration + missing,
-        t_peak=onset + qt - 2.1 * _t_fall(qt) + missing,
+        t_peak=onset + qt - 2.1 * fall + missing,
         t_offset=onset + qt + missing,
     )
 
@@ -120,10 +119,11 @@ def _ventricles(programme: Programme, row: int) -> list[Waves]:
     parts = [Waves(onset, centre, width, width, gain[:, None, None] * vector[used])]
     after = beats.after_qrs
     qt = after.qtc[row] * np.cbrt(rhythm.qt_rr[row, dominant])
+    broad = (float(after.breadth[row, 0]), float(after.breadth[row, 1]))
     parts.append(
         repolarisation_waves(
             onset, qt, beats.qrs_duration[row], gain, after.t_vector[row], after.st_vector[row],
-            float(after.breadth[row]),
+            broad,
         )
     )  # fmt: skip
     parts += _late_waves(programme, row, onset, qt, gain)
@@ -160,22 +160,22 @@ def repolarisation_waves(
     gain: Float[Array, " beat"],
     t_vector: Float[Array, "*beat 3"],
     st_vector: Float[Array, "*beat 3"],
-    breadth: float = 1.0,
+    breadth: tuple[float, float] = (1.0, 1.0),
 ) -> Waves:
     """Return T (one asymmetric Gaussian), its early shoulder, and the ST shift of each beat.
 
     T ends at QT: the peak lies 2.1 widths of its falling side before.
     """
-    fall = _t_fall(qt)
+    fall = breadth[1] * _t_fall(qt)
     peak = qt - 2.1 * fall
     after = peak - qrs_duration
-    rise = np.clip(breadth * 0.064 * after / 0.215, 0.025, 0.120)
+    rise = np.clip(breadth[0] * 0.058 * after / 0.215, 0.025, 0.120)
     shoulder = np.maximum(peak - 0.075, qrs_duration + 0.03)
     side = np.full_like(peak, 0.045)
     st_width = 0.28 * after
     shape = (len(onset), 3)
     t, st = np.broadcast_to(t_vector, shape), np.broadcast_to(st_vector, shape)
-    vector = np.stack([t, 0.12 * t + _SHOULDER, st], axis=1)
+    vector = np.stack([t, 0.08 * t + _SHOULDER, st], axis=1)
     return Waves(
         onset,
         np.stack([peak, shoulder, qrs_duration + 0.35 * after], axis=1),
@@ -188,34 +188,29 @@ def repolarisation_waves(
 def _premature_waves(programme: Programme, row: int, chosen: Int[Array, " m"]) -> list[Waves]:
     """Return the wide QRS and the discordant T of ventricular premature beats."""
     given, onset = programme.premature, programme.rhythm.onset[row, chosen]
-    form = _form(programme, row, chosen)
-    duration = given.duration[row, form]
-    fraction = 0.04 + 0.1314 * np.arange(8)
-    width = np.broadcast_to((0.075 * duration)[:, None], (len(chosen), 8))
+    form = _forms(programme, row)[chosen]
+    width, centre = given.qrs_width[row, form], given.qrs_centre[row, form]
     t_vector = given.t_vector[row, form]
-    qrs = Waves(onset, duration[:, None] * fraction, width, width, given.qrs_vector[row, form])
-    qt = _premature_qt(programme, row, chosen)
-    one = np.ones(len(chosen))
-    return [qrs, repolarisation_waves(onset, qt, duration, one, t_vector, 0.15 * t_vector)]
+    qrs = Waves(onset, centre, width, width, given.qrs_vector[row, form])
+    qt, one = _premature_qt(programme, row)[chosen], np.ones(len(chosen))
+    after = repolarisation_waves(
+        onset, qt, given.duration[row, form], one, t_vector, 0.15 * t_vector
+    )
+    return [qrs, after]
 
 
-def _form(programme: Programme, row: int, chosen: Int[Array, " m"]) -> Int[Array, " m"]:
-    """Return the form of each premature beat: in turn where there are several."""
+def _forms(programme: Programme, row: int) -> Int[Array, " beat"]:
+    """Return the form that each beat has if it is premature: in turn where there are several."""
+    is_premature = programme.rhythm.kind[row] == BeatKind.VENTRICULAR_PREMATURE
     is_multiform = int(programme.premature.is_multiform[row])
-    return (np.arange(len(chosen)) % 2) * is_multiform
+    return (np.cumsum(is_premature) + 1) % 2 * is_multiform
 
 
-def _premature_duration(
-    programme: Programme, row: int, chosen: Int[Array, " m"]
-) -> Float[Array, " m"]:
-    """Return the QRS duration in s that each beat would have as a premature one."""
-    return np.full(len(chosen), programme.premature.duration[row, 0])
-
-
-def _premature_qt(programme: Programme, row: int, chosen: Int[Array, " m"]) -> Float[Array, " m"]:
-    """Return the QT in s that each beat would have as a premature one."""
-    rr = np.clip(programme.rhythm.qt_rr[row, chosen], 0.5, 1.2)
-    return (0.40 + 0.6 * (programme.premature.duration[row, 0] - 0.09)) * np.cbrt(rr)
+def _premature_qt(programme: Programme, row: int) -> Float[Array, " beat"]:
+    """Return the QT in s that each beat has if it is premature."""
+    rr = np.clip(programme.rhythm.qt_rr[row], 0.5, 1.2)
+    duration = programme.premature.duration[row, _forms(programme, row)]
+    return (0.40 + 0.6 * (duration - 0.09)) * np.cbrt(rr)
 
 
 def _t_fall(qt: Float[Array, "*beat"]) -> Float[Array, "*beat"]:

@@ -19,6 +19,8 @@ Array = np.ndarray
 
 N_ELECTRODES: Final = 9
 _N_WANDER: Final = 12
+_ELECTRODE_GAIN: Final = np.array([1.0] * 3 + [0.45] * 6)
+"""Fast noise of the limb electrodes is twice that of the chest (at rest, above 20 Hz)."""
 _BANK_ROWS: Final = 48
 _BANK_SPARE: Final = 4096
 _LOW_PASSES: Final = tuple(sorted({corner for d in DEVICES.values() for corner, _ in d.low_pass}))
@@ -82,9 +84,9 @@ def draw_noise(devices: Devices, duration: float, streams: Streams) -> NoiseDraw
     motion[:, 2] = np.where(is_moved, between(motion[:, 2], -1.2, 1.2), 0.0)
     motion[:, 3] = np.floor(motion[:, 3] * N_ELECTRODES)
     return NoiseDraws(
-        pink=0.022 * 0.6 / np.sqrt(2.0) * np.exp(0.5 * normal[:, 0]),
+        pink=0.010 / np.sqrt(2.0) * np.exp(0.5 * normal[:, 0]),
         muscle=muscle * np.exp(0.6 * normal[:, 1]),
-        gain=np.exp(0.35 * normal[:, 3:21]).reshape(n, 2, N_ELECTRODES),
+        gain=_ELECTRODE_GAIN * np.exp(0.35 * normal[:, 3:21]).reshape(n, 2, N_ELECTRODES),
         place=streams.uniform("noise.bank", 4 * N_ELECTRODES).reshape(n, 2, N_ELECTRODES, 2),
         wander_mix=level[:, None, None] * mix,
         wander_wave=wave,

@@ -6,7 +6,7 @@ fitted once (`python -m leadlens.simulate.plans` writes them) and come with the 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import combinations, product
@@ -130,8 +130,21 @@ def draw_plans(
     slow_share = np.where(rhythm == RHYTHMS.index("AF"), 0.12, 0.35)
     may_be_slow = np.isin(rhythm, [RHYTHMS.index("AF"), RHYTHMS.index("SA")])
     is_slow = may_be_slow & (uniform[:, 1] < slow_share) & (cohort != "factorial")
-    plain = Plan(rhythm, finding, is_slow, np.zeros((len(row), len(LOOKALIKES)), dtype=bool))
-    return Plan(rhythm, finding, is_slow, _draw_lookalikes(plain, streams))
+    none = np.zeros((len(row), len(LOOKALIKES)), dtype=bool)
+    plan = Plan(rhythm, finding, is_slow, none, np.full(len(row), np.inf))
+    return replace(plan, lookalike=_draw_lookalikes(plan, streams), top_rate=_top_rate(plan))
+
+
+def _top_rate(plan: Plan) -> Float[Array, " n"]:
+    """Return how fast a rhythm may be for what is planned with it to be seen.
+
+    Faster, premature beats would have no room, P would lie under T in first-degree block, and a
+    long T would meet the next beat.
+    """
+    top = np.where(plan.has("PAC", "PVC"), 125.0, 165.0)
+    top = np.where(plan.has("STach"), np.minimum(top, 150.0), top)
+    top = np.where(plan.has("IAVB"), 111.0, top)
+    return np.where(plan.has("LQT"), 92.0, top)
 
 
 def _draw_lookalikes(plan: Plan, streams: Streams) -> Bool[Array, "n lookalike"]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from leadlens.simulate.conditions import Plan
+from leadlens.simulate.measure import qrs_limits
 from leadlens.simulate.streams import Streams, between, pick
 
 Array = np.ndarray
@@ -28,13 +29,15 @@ class Premature:
 
     Attributes:
         duration: of the QRS.
-        qrs_vector: of its eight nodes.
+        qrs_centre, qrs_width, qrs_vector: of its eight nodes.
         t_vector: of the T wave.
-        form: which form each beat has.
+        is_multiform: 1 where beats take both forms in turn, else 0.
         spike: of a pacemaker on the eight leads; 0 where invisible.
     """
 
     duration: Float[Array, "n form"]
+    qrs_centre: Float[Array, "n form 8"]
+    qrs_width: Float[Array, "n form 8"]
     qrs_vector: Float[Array, "n form 8 3"]
     t_vector: Float[Array, "n form 3"]
     is_multiform: Float[Array, " n"]
@@ -48,6 +51,7 @@ def draw_premature(plan: Plan, lead_field: Float[Array, "n 8 3"], streams: Strea
     """
     n = len(plan)
     duration = np.full((n, N_FORMS), 0.15)
+    centre, width = np.zeros((n, N_FORMS, 8)), np.full((n, N_FORMS, 8), 0.01)
     qrs_vector, t_vector = np.zeros((n, N_FORMS, 8, 3)), np.zeros((n, N_FORMS, 3))
     is_multiform = np.zeros(n)
     rows = plan.rows("PVC")
@@ -64,6 +68,9 @@ def draw_premature(plan: Plan, lead_field: Float[Array, "n 8 3"], streams: Strea
         # an ectopic beat that no lead shows would be no finding
         gain = np.clip(1.2 / np.abs(on_leads).max(axis=(1, 2)), 1.0, 4.0)
         duration[rows, form] = between(uniform[:, 1], 0.132, 0.180)
+        centre[rows, form], width[rows, form] = _timing(
+            duration[rows, form], lead_field[rows], vectors
+        )
         qrs_vector[rows, form] = gain[:, None, None] * vectors
         t_vector[rows, form] = gain[:, None] * t
         is_multiform[rows] = uniform[:, 4] < 0.15
@@ -73,4 +80,17 @@ def draw_premature(plan: Plan, lead_field: Float[Array, "n 8 3"], streams: Strea
     shape = np.abs(streams.take(rows).normal("spike.leads", 8))
     size = np.where(uniform[:, :1] < 0.4, 0.015, between(uniform[:, 1:], 0.15, 0.8))
     spike[rows] = size * shape
-    return Premature(duration, qrs_vector, t_vector, is_multiform, spike)
+    return Premature(duration, centre, width, qrs_vector, t_vector, is_multiform, spike)
+
+
+def _timing(
+    duration: Float[Array, " m"],
+    lead_field: Float[Array, "m 8 3"],
+    vectors: Float[Array, "m 8 3"],
+) -> tuple[Float[Array, "m 8"], Float[Array, "m 8"]]:
+    """Return centres and widths in s with which the QRS lasts from 0 to its duration."""
+    centre = 0.020 + 0.75 * duration[:, None] * (0.04 + 0.1314 * np.arange(8))
+    width = np.broadcast_to(0.056 * duration[:, None], centre.shape)
+    begin, end = qrs_limits(lead_field, centre, width, vectors)
+    stretch = (duration / (end - begin))[:, None]
+    return (centre - begin[:, None]) * stretch, width * stretch

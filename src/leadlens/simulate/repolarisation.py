@@ -1,6 +1,7 @@
 """Repolarisation: the vectors of T, ST, J and U, and the corrected QT interval."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -9,6 +10,13 @@ from leadlens.simulate.conditions import Plan
 from leadlens.simulate.streams import Streams, between, pick
 
 Array = np.ndarray
+
+ST_SPREAD: Final = 0.025
+"""Standard deviation in mV of each component of everyone's ST segment, and J_SPREAD of the J point:
+at J, leads of normal adults spread by 0.03 to 0.06 mV (500 recordings of PTB-XL)."""
+J_SPREAD: Final = 0.015
+BREADTH_SPREAD: Final = np.array([0.18, 0.20])
+"""Relative spread of the T wave's rising and falling widths: 67 (15) and 38 (10) ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +29,7 @@ class Repolarisation:
         u_vector: amplitude of the U wave.
         j_vector: of a J wave at the end of the QRS.
         qtc: QT at an RR of 1 s (Fridericia), s.
-        breadth: factor of the T wave's rising width.
+        breadth: factors of the T wave's rising and falling widths.
     """
 
     t_vector: Float[Array, "n 3"]
@@ -29,7 +37,7 @@ class Repolarisation:
     u_vector: Float[Array, "n 3"]
     j_vector: Float[Array, "n 3"]
     qtc: Float[Array, " n"]
-    breadth: Float[Array, " n"]
+    breadth: Float[Array, "n 2"]
 
 
 def repolarisation(
@@ -44,22 +52,30 @@ def repolarisation(
 
     `qrs_excess` is what the QRS lasts beyond 110 ms, in s: most of it lengthens QT.
     """
-    t_vector, st_vector = t_vector.copy(), np.zeros_like(t_vector)
+    normal = streams.normal("st", 8)
+    t_vector, st_vector = t_vector.copy(), ST_SPREAD * normal[:, :3]
     total = qrs[:, :8].sum(axis=1)
     direction = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6)
     _secondary(plan, direction, t_vector, st_vector, streams)
     _abnormal(plan, direction, t_vector, st_vector, streams)
     _inverted(plan, t_vector, streams)
     _lookalike_st(plan, direction, t_vector, st_vector, streams)
-    u_vector, j_vector = np.zeros_like(t_vector), np.zeros_like(t_vector)
+    u_vector, j_vector = np.zeros_like(t_vector), J_SPREAD * normal[:, 3:6]
     rows = plan.rows("U")
     size = streams.take(rows).uniform("U", 1)
     u_vector[rows] = between(size, 0.015, 0.045) * np.array([0.3, 0.2, -0.9])
     rows = plan.rows("early")
     size = streams.take(rows).uniform("early", 1)
     j_vector[rows] = between(size, 0.05, 0.16) * np.array([0.8, 0.5, -0.5])
-    qtc, breadth = _qtc(plan, is_male, streams)
-    return Repolarisation(t_vector, st_vector, u_vector, j_vector, qtc + 0.8 * qrs_excess, breadth)
+    qtc, stretch = _qtc(plan, is_male, streams)
+    breadth = np.exp(np.clip(BREADTH_SPREAD * normal[:, 6:], -0.5, 0.5))
+    breadth[:, 0] *= stretch
+    # a wide QRS alone does not make a long QT
+    below = np.where(plan.has("LQT"), np.inf, np.where(is_male, 0.448, 0.458))
+    is_wide = plan.has("RBBB", "LBBB", "NSIVCB", "PR")
+    longer = qtc + 0.8 * qrs_excess
+    qtc = np.where(is_wide, longer, np.minimum(longer, below))
+    return Repolarisation(t_vector, st_vector, u_vector, j_vector, qtc, breadth)
 
 
 def _secondary(
@@ -74,7 +90,7 @@ def _secondary(
         rows = plan.rows(name)
         size = between(streams.take(rows).uniform(f"{name}.t", 1), 0.35, 0.75)
         t_vector[rows] = -direction[rows] * size + 0.15 * t_vector[rows]
-        st_vector[rows] = 0.25 * t_vector[rows]
+        st_vector[rows] += 0.25 * t_vector[rows]
     rows = plan.rows("RBBB")
     size = between(streams.take(rows).uniform("RBBB.t", 1), 0.15, 0.35)
     t_vector[rows] += size * np.array([0.0, 0.0, 1.0])
@@ -137,7 +153,7 @@ def _qtc(
     Prolonged from 450 ms (men) or 460 ms (women); of long ones, a third have a broad T.
     """
     normal, uniform = streams.normal("qt", 1)[:, 0], streams.uniform("qt.long", 4)
-    usual = np.clip(np.where(is_male, 0.403, 0.413) + 0.015 * normal, 0.365, 0.434)
+    usual = np.clip(np.where(is_male, 0.392, 0.402) + 0.018 * normal, 0.350, 0.434)
     threshold = np.where(is_male, 0.450, 0.460)
     is_near = (uniform[:, 3] < 0.08) & ~plan.has("LQT")
     usual = np.where(is_near, threshold - between(uniform[:, 0], 0.003, 0.014), usual)

@@ -63,14 +63,15 @@ def draw_rhythm(plan: Plan, age: Float[Array, " n"], duration: float, streams: S
     interval, spread, ceiling = _sinus_intervals(plan, mean, uniform, normal)
     _fibrillation_intervals(plan, mean, uniform, normal, interval)
     cycle = _flutter_intervals(plan, streams, normal, interval)
-    start = -1.5 * mean - uniform[:, 2] * mean
+    usual = np.median(interval, axis=1)
+    start = -(2.5 + uniform[:, 2]) * usual
     onset = _place(start, interval, spread, ceiling, duration)
     kind = np.full(onset.shape, int(BeatKind.DOMINANT))
     kind[plan.has("PR")] = BeatKind.PACED
     pr = np.repeat(_pr_interval(plan, mean, age, streams)[:, None], n_beats, axis=1)
     rate, rr_range = _regularity(onset, duration)
     rhythm = Rhythm(onset, kind, pr, onset, rate, rr_range, cycle)
-    rhythm = _with_spare_places(_with_lengthening_pr(rhythm, plan, streams))
+    rhythm = _with_spare_places(_with_lengthening_pr(rhythm, plan, duration, streams))
     return with_qt_intervals(rhythm)
 
 
@@ -97,15 +98,16 @@ def _programmed_rate(
         "NSR": np.where(is_near, np.where(place < 0.5, low, high), usual),
         "SB": np.where(is_near, between(place, 57.5, 59.6), slow),
         "STach": np.where(is_near, between(place, 100.5, 104.0), 104.0 + 13.0 * np.abs(normal)),
-        "SA": np.where(plan.is_slow, between(place, 47.0, 58.5), between(place, 61.5, 86.0)),
+        "SA": np.where(plan.is_slow, between(place, 47.0, 58.5), between(place, 63.0, 86.0)),
         "AF": np.where(plan.is_slow, between(place, 42.0, 57.0), fast),
         "AFL": np.full(len(place), 90.0),
         "PR": between(place, 61.5, 85.0),
         "EAR": between(place, 61.5, 98.0),
     }
     rate = np.select([plan.has(name) for name in by_rhythm], list(by_rhythm.values()))
-    ceiling = np.where(plan.has("PAC", "PVC"), 125.0, 150.0)
-    return np.where(plan.has("STach"), np.minimum(rate, ceiling), rate)
+    # of every fourth or fifth beat that second-degree block drops, 62 a minute and more are left
+    rate = np.where(plan.has("block2"), between(place, 84.0, 99.0), rate)
+    return np.minimum(rate, plan.top_rate)
 
 
 def _normal_quantile(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -144,7 +146,7 @@ def _sinus_intervals(
     wanted = np.where(is_border, between(uniform[:, 5] / 0.15, 0.125, 0.145), wide)
     spread = np.where(is_sa, np.minimum(wanted, 0.5 * mean), np.nan)
     usual = np.where(is_border, 0.11, np.minimum(0.09, 0.08 * mean))
-    ceiling = np.where(plan.has("AF", "AFL"), np.inf, usual)
+    ceiling = np.where(plan.has("AF"), np.inf, np.where(plan.has("AFL"), np.nan, usual))
     return mean[:, None] * (1.0 + deviation), spread, ceiling
 
 
@@ -200,10 +202,11 @@ def _place(
 ) -> Float[Array, "n beat"]:
     """Return beat times; the RR intervals within the recording keep their mean and spread.
 
-    The spread (longest less shortest RR, s) is set where it is given, else kept below `ceiling`.
+    The spread (longest less shortest RR, s) is set where it is given, else kept below `ceiling`;
+    where that is NaN, the intervals stay as they are.
     """
     mean = np.median(interval, axis=1)
-    is_set = np.isfinite(ceiling)
+    is_set = ~np.isnan(ceiling)
     deviation = interval - mean[:, None]
     for _ in range(8):
         onset = start[:, None] + np.cumsum(mean[:, None] + deviation, axis=1)
@@ -256,15 +259,16 @@ def _pr_interval(
     long = np.where(
         is_border, between(uniform[:, 0], 0.204, 0.212), between(uniform[:, 0], 0.212, 0.320)
     )
-    pr = np.where(plan.has("IAVB"), np.minimum(long, np.maximum(0.206, 0.55 * mean)), usual)
-    pr = np.where(plan.has("EAR"), np.clip(usual - 0.02, 0.10, 0.18), pr)
+    usual = np.where(plan.has("EAR"), np.clip(usual - 0.02, 0.121, 0.18), usual)
+    before_t = mean - 0.41 * np.cbrt(mean) + 0.03  # no longer: P would lie under the T before it
+    pr = np.where(plan.has("IAVB"), np.minimum(long, np.maximum(0.204, before_t)), usual)
     pr = np.where(plan.has("delta"), between(uniform[:, 0], 0.085, 0.115), pr)
     tracked = np.where(uniform[:, 2] < 0.5, between(uniform[:, 0], 0.14, 0.19), np.nan)
     pr = np.where(plan.has("PR"), tracked, pr)
     return np.where(plan.has("AF", "AFL"), np.nan, pr)
 
 
-def _with_lengthening_pr(rhythm: Rhythm, plan: Plan, streams: Streams) -> Rhythm:
+def _with_lengthening_pr(rhythm: Rhythm, plan: Plan, duration: float, streams: Streams) -> Rhythm:
     """Put in second-degree block: PR grows by 30 to 60 ms a beat until a P is not conducted."""
     rows = plan.rows("block2")
     if len(rows) == 0:
@@ -278,7 +282,15 @@ def _with_lengthening_pr(rhythm: Rhythm, plan: Plan, streams: Streams) -> Rhythm
     kind[rows] = np.where(place == period - 1, int(BeatKind.DROPPED), kind[rows])
     onset[rows] += added
     pr[rows] += added
-    return replace(rhythm, onset=onset, kind=kind, pr=pr)
+    beats = np.where(kind == BeatKind.DROPPED, np.nan, onset)[rows]
+    inside = np.where(is_within(np.nan_to_num(beats, nan=-1.0), duration), beats, np.nan)
+    rate = rhythm.rate.copy()
+    rate[rows] = (
+        60.0
+        * ((~np.isnan(inside)).sum(axis=1) - 1)
+        / (np.nanmax(inside, axis=1) - np.nanmin(inside, axis=1))
+    )
+    return replace(rhythm, onset=onset, kind=kind, pr=pr, rate=rate)
 
 
 def _with_spare_places(rhythm: Rhythm) -> Rhythm:

@@ -16,9 +16,9 @@ Array = np.ndarray
 
 
 _TOGETHER: Final[dict[str, dict[str, int]]] = {
-    "beat": {"leadfield": 25, "qrs": 27, "qrs.duration": 1, "qt": 1},
+    "beat": {"leadfield": 25, "qrs": 27, "qrs.duration": 1, "qt": 1, "st": 8},
     "beat.places": {"near": 1, "qrs.timing": 3, "axis": 2, "qt.long": 4},
-    "recording": {"age": 1, "pr.normal": 1, "residual": 19, "p": 3, "leadfield.atria": 24,
+    "recording": {"age": 1, "pr.normal": 1, "residual": 19, "p": 10, "leadfield.atria": 24,
                   "noise": 48, "wander": 108},
     "recording.places": {"labels": 2, "lookalike": 8, "sex": 1, "rhythm": 10, "pr": 4,
                          "respiration": 3, "p.premature": 3, "device": 5, "noise.places": 48,
@@ -86,12 +86,14 @@ class Streams:
 
     def _part(self, name: str, n_draws: int, *, is_normal: bool) -> Float[Array, "n draw"]:
         """Return a copy of the draws of a stream, which may be part of another."""
+        kind = "normal" if is_normal else "uniform"
         whole, begin, n_whole = _PARTS.get(name, (name, 0, n_draws))
         if n_draws > _TOGETHER.get(whole, {}).get(name, n_draws):
             raise ValueError(f"stream {name!r} has fewer than {n_draws} numbers")
-        drawn = self._known(whole, n_whole)
+        drawn = self._known(f"{whole}:{kind}", n_whole)
         if drawn is None:
-            drawn = self._drawn[whole] = self._draw(whole, n_whole, is_normal=is_normal)
+            drawn = self._draw(whole, n_whole, is_normal=is_normal)
+            self._drawn[f"{whole}:{kind}"] = drawn
         return drawn[:, begin : begin + n_draws].copy()
 
     def _known(self, name: str, n_draws: int) -> Float[Array, "n draw"] | None:

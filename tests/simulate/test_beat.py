@@ -123,7 +123,6 @@ def test_conduction_disorders_have_the_qrs_duration_of_their_definition(balanced
     assert 0.06 < usual.min() < usual.max() <= 0.110
 
 
-@pytest.mark.xfail(strict=True, reason="bug: near QTc of IRBBB passes the limit without the label")
 def test_long_qt_is_a_qtc_from_450_ms_in_men_and_460_ms_in_women(
     tables: dict[str, Table],
 ) -> None:

@@ -158,8 +158,7 @@ def kept_by_40_hz(*, is_paced: bool) -> dict[tuple[int, int], float]:
 
 @pytest.mark.parametrize(
     "is_paced",
-    [False, pytest.param(True, marks=pytest.mark.xfail(
-        strict=True, reason="bug: pacing spikes go around the low-pass"))],
+    [False, True],
 )  # fmt: skip
 def test_a_low_pass_smooths_the_whole_signal(is_paced: bool) -> None:
     kept = kept_by_40_hz(is_paced=is_paced)

@@ -215,7 +215,7 @@ def test_a_plan_without_a_diagnosis_lacks_it_and_what_implies_it_and_nothing_els
     finding = np.zeros((1, len(FINDINGS)), dtype=bool)
     finding[0, [FINDINGS.index(name) for name in ("LAnFB", "TInv", "PVC", "IAVB")]] = True
     plan = Plan(np.array([RHYTHMS.index("SB")]), finding, np.array([False]),
-                np.zeros((1, len(LOOKALIKES)), dtype=bool))  # fmt: skip
+                np.zeros((1, len(LOOKALIKES)), dtype=bool), np.array([150.0]))  # fmt: skip
 
     def names(of: Plan) -> set[str]:
         return {name for name in (*RHYTHMS, *FINDINGS) if of.has(name)[0]}

@@ -68,7 +68,6 @@ def test_rates_are_those_of_the_beats_and_meet_the_criteria_of_their_labels(tabl
     assert np.array_equal(label(table, "Brady")[rows], rate < 60)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: with block2 the rate is that of the P waves")
 def test_the_rate_is_the_ventricular_rate_where_beats_are_dropped(tables: dict[str, Table]) -> None:
     table = tables["factorial"]
     rows = lookalike(table, "block2")
@@ -78,7 +77,6 @@ def test_the_rate_is_the_ventricular_rate_where_beats_are_dropped(tables: dict[s
     assert np.array_equal(label(table, "Brady")[rows], rate < 60)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: beats follow interpolated premature ones by 0.17 s")
 def test_beats_are_in_order_never_closer_than_a_refractory_period_and_without_gaps(
     table: Table,
 ) -> None:
@@ -87,7 +85,6 @@ def test_beats_are_in_order_never_closer_than_a_refractory_period_and_without_ga
         assert np.diff(onset).max() < 3.5
 
 
-@pytest.mark.xfail(strict=True, reason="bug: slow AF and AFL begin up to 0.3 s late")
 def test_a_beat_has_begun_before_the_recording_and_one_comes_after_it(table: Table) -> None:
     onset = table["onset"]
     assert np.nanmin(onset, axis=1).max() < 0.0

@@ -97,7 +97,6 @@ def test_changing_what_was_drawn_changes_no_later_answer() -> None:
     np.testing.assert_array_equal(streams.normal("wander", 4), kept)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: what was drawn is kept by name, not by kind")
 def test_uniform_and_normal_draws_of_one_name_do_not_mix() -> None:
     streams = Streams(9, INDEX)
     streams.normal("flutter", 2)

@@ -118,13 +118,17 @@ def cut(
 
 
 def median_of(beats: Float[Array, "beat lead sample"]) -> Float[Array, "lead sample"]:
-    """Return the sample-wise median over beats, NaN where no beat has a value."""
+    """Return the mean of the middle half of the beats at each sample, NaN where none has a value.
+
+    As robust as a median, but smoother: f waves and noise leave no steps in it.
+    """
     ordered = np.sort(beats, axis=0)  # NaN last
     count = (~np.isnan(beats)).sum(axis=0)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2 - (count == 0) * 0
-    high = np.minimum(high, np.maximum(count - 1, 0))
-    pick = [np.take_along_axis(ordered, index[None], axis=0)[0] for index in (low, high)]
-    return np.asarray((pick[0] + pick[1]) / 2.0)
+    least = np.where(count > 2, (count + 1) // 4, 0)
+    rank = np.arange(len(beats))[:, None, None]
+    is_used = (rank >= least) & (rank < count - least)
+    total = np.where(is_used, ordered, 0.0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(is_used.sum(axis=0), 1), np.nan))
 
 
 def group_beats(prepared: Prepared) -> tuple[Int[Array, " beat"], Int[Array, " beat"]]:

@@ -36,6 +36,7 @@ P_FITS: Final = 0.55
 P_ON_T: Final = 0.7
 """Weight of a P that lies on the foot of T."""
 NT, RMAX, EXT = 1, 9.0, 0.0
+JA, JB = 0.07, 0.10
 CENTRE: Final = round(BEFORE * FS)
 
 Array = np.ndarray
@@ -170,7 +171,7 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
     onset = peak - _first_quiet(speed[peak::-1], onset_level, round(0.16 * FS))
     last_loud = peak + _first_quiet(speed[peak:], 0.15 * speed[peak], 70, 0.016)
     still = np.convolve(speed[last_loud : last_loud + 45], np.ones(5) / 5.0, "valid")
-    offset_level = max(lowest, 1.4 * float(still.min()))
+    offset_level = max(lowest, 1.8 * float(still.min()))
     level = np.nan_to_num(beat[:, max(onset - 8, 0) : onset]).mean(axis=1, keepdims=True)
     size = magnitude(np.nan_to_num(beat) - level)
     ahead = np.array([size[i : i + 25].min() for i in range(last_loud, beat.shape[1])])
@@ -178,7 +179,20 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
     is_hump[30:] = False  # 60 ms on it is the T of a fast rhythm
     after = np.where(is_hump, np.inf, speed[last_loud:])
     offset = last_loud + _first_quiet(after, offset_level, round(0.10 * FS))
+    offset = min(offset, last_loud + _j_point(after, speed[peak]))
     return max(onset, 3), min(offset, beat.shape[1] - 4)
+
+
+def _j_point(speed: Float[Array, " sample"], peak: float) -> int:
+    """Return the first minimum of a velocity that is falling, where an ST that rises begins.
+
+    It is below JA of the peak and no lobe of JB follows within 60 ms.
+    """
+    for i in range(1, min(len(speed) - 1, 50)):
+        is_least = speed[i] <= speed[i - 1] and speed[i] < speed[i + 1]
+        if is_least and speed[i] < JA * peak and speed[i : i + 30].max() < JB * peak:
+            return i
+    return len(speed)
 
 
 def _after_spike(spikes: Float[Array, " spike"], at: Int[Array, " beat"]) -> int:

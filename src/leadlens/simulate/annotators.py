@@ -134,4 +134,6 @@ def _worded(annotator: Annotator, name: str, uniform: float) -> set[str]:
 def _rhythm_of(names: frozenset[str]) -> set[str]:
     """Return a sinus rhythm's label for recordings whose labels were all left out, if any."""
     by_rate = implied({"SB"}) & names
+    if "SA" in names and not by_rate:
+        return {"NSR"}
     return {"SB"} if by_rate else set(names & {"STach", "NSR"})

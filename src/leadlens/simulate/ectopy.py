@@ -96,12 +96,13 @@ def _ventricular(
     chosen |= is_run & _is_free(onset, duration)
     early = between(uniform[:, 3], 0.50, 0.72)[:, None] + 0.06 * (place - 0.5)
     gap = np.diff(onset, axis=1, prepend=onset[:, :1] - 1.0)
-    coupling = np.minimum(np.maximum(early * gap, 0.32), 0.85 * gap)
+    coupling = np.maximum(np.minimum(np.maximum(early * gap, 0.32), 0.85 * gap), 0.27)
     between_two = (0.40 + 0.08 * uniform[:, 3:4]) * gap  # the next P has room behind it
     is_put = chosen & (pattern != 4)[:, None]
     moved = np.where(is_put, np.roll(onset, 1, axis=1) + coupling, onset)
     kind = np.where(is_put, int(BeatKind.VENTRICULAR_PREMATURE), kind)
     _second_of_couplets(moved, kind, pattern == 3)
+    _keep_apart(moved, kind)
     _interpolate(moved, kind, chosen & (pattern == 4)[:, None], between_two)
     return moved, kind, np.where(kind == BeatKind.VENTRICULAR_PREMATURE, np.nan, pr)
 
@@ -116,6 +117,15 @@ def _second_of_couplets(
     gap = onset - np.roll(onset, 1, axis=1)
     onset[second] = (np.roll(onset, 1, axis=1) + np.clip(0.45 * gap, 0.34, 0.60))[second]
     kind[second] = BeatKind.VENTRICULAR_PREMATURE
+
+
+def _keep_apart(onset: Float[Array, "n beat"], kind: Int[Array, "n beat"]) -> None:
+    """Move a beat that would follow a premature one by less than 0.32 s to that distance."""
+    follows = np.roll(kind == BeatKind.VENTRICULAR_PREMATURE, 1, axis=1)
+    earliest = np.roll(onset, 1, axis=1) + 0.32
+    is_close = follows & (kind != BeatKind.VENTRICULAR_PREMATURE) & (onset < earliest)
+    is_close[:, 0] = False
+    onset[is_close] = earliest[is_close]
 
 
 def _interpolate(

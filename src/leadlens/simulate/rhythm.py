@@ -66,6 +66,7 @@ def draw_rhythm(plan: Plan, age: Float[Array, " n"], duration: float, streams: S
     usual = np.median(interval, axis=1)
     start = -(2.5 + uniform[:, 2]) * usual
     onset = _place(start, interval, spread, ceiling, duration)
+    onset = _on_its_side_of_60(onset, plan, duration)
     kind = np.full(onset.shape, int(BeatKind.DOMINANT))
     kind[plan.has("PR")] = BeatKind.PACED
     pr = np.repeat(_pr_interval(plan, mean, age, streams)[:, None], n_beats, axis=1)
@@ -221,6 +222,16 @@ def _place(
         gain = wanted / np.maximum(found, 1e-6)
         deviation = np.where(is_set[:, None], centred * gain[:, None], deviation)
     return start[:, None] + np.cumsum(np.maximum(mean[:, None] + deviation, 0.28), axis=1)
+
+
+def _on_its_side_of_60(
+    onset: Float[Array, "n beat"], plan: Plan, duration: float
+) -> Float[Array, "n beat"]:
+    """Return fibrillation planned slow below 60 beats/min within the recording, else above."""
+    rate = _regularity(onset, duration)[0]
+    wanted = np.where(plan.is_slow, np.minimum(rate, 58.5), np.maximum(rate, 61.5))
+    is_off = plan.has("AF") & (np.abs(rate - wanted) > 1e-9)
+    return np.where(is_off[:, None], onset * (rate / wanted)[:, None], onset)
 
 
 def _counted(onset: Float[Array, "n beat"], duration: float) -> Bool[Array, "n beat"]:

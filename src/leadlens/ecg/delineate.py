@@ -2,7 +2,7 @@
 
 Limits are found on the median beat of each QRS shape, where noise is averaged away, and carried to
 the single beats by aligning each wave (Willems et al. 1985, the CSE study's principle). QRS limits
-are where the spatial velocity passes 3.5 % of its peak; the end of T is where the steepest tangent
+are where the spatial velocity passes 3 % of its peak; the end of T is where the steepest tangent
 after its peak meets the level before the QRS (Lepeschkin & Surawicz 1952).
 """
 
@@ -27,12 +27,15 @@ from leadlens.ecg.beats import (
 )
 from leadlens.ecg.recording import Recording
 
-QRS_VELOCITY: Final = 0.035
+QRS_VELOCITY: Final = 0.03
 """Part of the peak spatial velocity below which there is no QRS."""
 QUIET: Final = 0.010
 """How long the velocity stays below it, s."""
 P_FITS: Final = 0.55
 """Least correlation of a beat's P with the median P for the beat to have one."""
+J_VELOCITY, ST_VELOCITY = 0.06, 0.10
+"""Where the velocity is least and below the first part of its peak, and stays below the second,
+the QRS has ended and a sloping ST begins."""
 P_ON_T: Final = 0.7
 """Weight of a P that lies on the foot of T."""
 NT, RMAX, EXT = 1, 9.0, 0.0
@@ -157,7 +160,7 @@ def _room(at: Int[Array, " beat"], members: Int[Array, " member"]) -> tuple[floa
 def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
     """Return the first and last sample of the QRS, by spatial velocity.
 
-    The threshold rises above 3.5 % of the peak where the quiet before the QRS, or the ST segment
+    The threshold rises above 3 % of the peak where the quiet before the QRS, or the ST segment
     after it, is itself not still: noise, or the slope of a strained ST. The velocity also dips
     on top of a broad R or R': an end from which the magnitude falls on by 10 % is none.
     """
@@ -184,13 +187,10 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
 
 
 def _j_point(speed: Float[Array, " sample"], peak: float) -> int:
-    """Return the first minimum of a velocity that is falling, where an ST that rises begins.
-
-    It is below JA of the peak and no lobe of JB follows within 60 ms.
-    """
+    """Return the first minimum of the velocity at the end of the QRS that no QRS wave follows."""
     for i in range(1, min(len(speed) - 1, 50)):
         is_least = speed[i] <= speed[i - 1] and speed[i] < speed[i + 1]
-        if is_least and speed[i] < JA * peak and speed[i : i + 30].max() < JB * peak:
+        if is_least and speed[i] < J_VELOCITY * peak and speed[i : i + 30].max() < ST_VELOCITY * peak:
             return i
     return len(speed)
 

@@ -5,9 +5,9 @@
 Each DATA is a folder of recordings that `leadlens ingest` takes, and is reported apart; the first
 is the headline. Recordings of PTB-XL with an ecg_id up to 500 are left out, as statistics of their
 normal beats are in the simulator. Without --model a network is trained on simulated ECGs only, as
-PTB-XL's devices and annotators would give them, and kept in --out; the same command uses it again. AUROC of each diagnosis with at least 5 positives
-(equivalent ones joined), 95 % intervals after Newcombe; unknown labels are skipped.
-The last line is one JSON object.
+PTB-XL's devices and annotators would give them, and kept in --out; the same command uses it again.
+AUROC of each diagnosis with at least 5 positives (equivalent ones joined), 95 % intervals after
+Newcombe; unknown labels are skipped. The last line is one JSON object.
 """
 
 import argparse

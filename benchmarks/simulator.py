@@ -112,9 +112,8 @@ def main() -> None:
         if peer:
             peers += run(peer, _NEUROKIT, str(n_peer))
     ours = statistics.median(rates)
-    print(
-        f"leadlens, balanced cohort:  {ours:8.1f} ECG/s and core ({min(rates):.0f} to {max(rates):.0f})"
-    )
+    spread = f"({min(rates):.0f} to {max(rates):.0f})"
+    print(f"leadlens, balanced cohort:  {ours:8.1f} ECG/s and core {spread}")
     print(f"leadlens, challenge cohort: {statistics.median(challenge):8.1f} ECG/s and core")
     figures: dict[str, object] = {
         "ecg_per_s_core": round(ours, 1),
@@ -129,9 +128,8 @@ def main() -> None:
         figures["ratio_neurokit"] = round(ours / theirs, 1)
     if not options.quick and options.store_n:
         early, late = run(sys.executable, _STORE, str(options.store_n), tempfile.gettempdir())
-        print(
-            f"store of {options.store_n} ECGs: {early:.0f} MB after a tenth, {late:.0f} MB at the end"
-        )
+        memory = f"{early:.0f} MB after a tenth, {late:.0f} MB at the end"
+        print(f"store of {options.store_n} ECGs: {memory}")
         figures |= {"store_n": options.store_n, "store_mb_early": early, "store_mb_end": late}
     print(json.dumps({**figures, "machine": platform.processor() or platform.machine(),
                       "date": date.today().isoformat()}))  # fmt: skip

@@ -72,10 +72,11 @@ def main() -> None:
     lines = [
         "# The 30 diagnoses, simulated",
         "",
-        "One simulated ECG of each diagnosis in the standard 3 x 4 layout with a rhythm strip (25 mm/s,",
-        "10 mm/mV). Orange: what the diagnosis changes, by comparison with the same draws without it.",
-        "Brackets: where its rule is read. Made by `python docs/draw_diagnoses.py`. Simulated: not for",
-        "clinical use, and not for learning to read ECGs. [How they are made](simulator.md).",
+        "One simulated ECG of each diagnosis in the standard 3 x 4 layout with a rhythm strip (25",
+        "mm/s, 10 mm/mV). Orange: what the diagnosis changes, by comparison with the same draws",
+        "without it. Brackets: where its rule is read. Made by `python docs/draw_diagnoses.py`.",
+        "Simulated: not for clinical use, and not for learning to read ECGs.",
+        "[How they are made](simulator.md).",
         "",
     ]
     for group in grouped([*_SIGNS, "CRBBB", "CLBBB", "SVPB", "VPB", "LPR"]):

@@ -235,7 +235,7 @@ def _t_limits(
     A second lobe of opposite sign belongs to T when it reaches 40 % of the first (biphasic T).
     """
     first = offset + round(0.04 * FS)
-    if last - first < round(0.10 * FS):
+    if last - first < round(0.06 * FS):
         return np.nan, np.nan
     part = levelled[:, first:last]
     direction = np.linalg.svd(part, full_matrices=False)[0][:, 0]
@@ -257,7 +257,9 @@ def _t_limits(
     if slope >= 0.0:
         return first + peak, np.nan
     end = first + peak + steepest + sign * wave[first + peak + steepest] / -slope
-    return float(first + peak), float(min(end, latest_end))
+    # A tangent that takes 200 ms to the level is that of no T: one that is too flat to end.
+    is_flat = end - first - peak > 0.20 * FS
+    return float(first + peak), np.nan if is_flat else float(min(end, latest_end))
 
 
 def _p_limits(

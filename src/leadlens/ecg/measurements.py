@@ -145,7 +145,9 @@ def _assemble(
     qt = known_median((marks.t_offset - marks.qrs_onset)[usual])
     t_peak = known_median((marks.t_peak - marks.qrs_onset)[usual])
     mean_rr = float(rr.mean()) if len(rr) else np.nan
-    waves = waves_of(beat, recording.units, width, (pr, p_width), (t_peak, qt))
+    typical = (0.29 * np.cbrt(mean_rr), 0.38 * np.cbrt(mean_rr))
+    t_times = typical if np.isnan(t_peak) else (t_peak, qt)
+    waves = waves_of(beat, recording.units, width, (pr, p_width), t_times)
     return Measurements(
         heart_rate=60.0 / mean_rr,
         rr=rr,

@@ -132,7 +132,7 @@ def changed_config(path: Path, **changes: object) -> Path:
     [
         {"format": "leadlens-bundle-0"},
         {"surprise": 1},
-        {"model": {"name": "resnet"}},
+        {"model": {"name": "vgg"}},
         {"fs": "fast"},
     ],
 )

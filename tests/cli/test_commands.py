@@ -333,7 +333,7 @@ def test_the_page_has_one_sheet_for_each_diagnosis_of_the_recordings_shown(
         (["--show", "51"], "--show"),
         (["--diagnosis", "RBBB"], "diagnosis 'RBBB' is for cohort 'pairs', not 'balanced'"),
         (["--cohort", "pairs", "--n", "4", "--diagnosis", "flu"], "'flu' is none of AF, AFL"),
-        (["--cohort", "pairs", "--n", "3"], "n_recordings 3 is odd"),
+        (["--cohort", "pairs", "--n", "3"], "give an even number"),
         (["--cohort", "pairs", "--n", "4", "--faults", "0.1"], "use faults 0"),
         (["--cohort", "factorial", "--labels", "annotator"], "use labels 'criteria'"),
     ],

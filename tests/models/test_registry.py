@@ -7,11 +7,18 @@ import torch
 from leadlens.errors import ConfigError
 from leadlens.models.inception_time import InceptionTime
 from leadlens.models.registry import build_model, count_parameters
-from leadlens.models.settings import InceptionTimeSettings, ModelSettings, PaperInceptionSettings
+from leadlens.models.resnet import ResNet
+from leadlens.models.settings import (
+    InceptionTimeSettings,
+    ModelSettings,
+    PaperInceptionSettings,
+    ResNetSettings,
+)
 
 SETTINGS = [
     PaperInceptionSettings(n_filters=4),
     InceptionTimeSettings(depth=4, n_filters=2, kernels=(9, 4)),
+    ResNetSettings(n_filters=(4, 6), kernel=5),
 ]
 every_network = pytest.mark.parametrize("settings", SETTINGS, ids=lambda item: item.name)
 
@@ -40,6 +47,21 @@ def test_inception_time_has_a_shortcut_around_every_three_modules() -> None:
         assert isinstance(network, InceptionTime)
         counts.append(len(network.shortcuts))
     assert counts == [depth // 3 for depth in range(1, 10)]
+
+
+def test_a_residual_network_sees_as_far_as_it_says() -> None:
+    network = build_model(ResNetSettings(n_filters=(2, 2), kernel=5, stride=3), 1, 1).eval()
+    assert isinstance(network, ResNet)
+    for parameter in network.parameters():
+        parameter.data.abs_().add_(0.1)  # positive, so that no ReLU hides an input
+    one = torch.ones(1, 1, 301, requires_grad=True)
+    features = network.stem(one)
+    for stage in network.stages:
+        features = stage(features)
+    features[0, :, features.shape[-1] // 2].sum().backward()
+    assert one.grad is not None
+    seen = one.grad[0, 0].nonzero().squeeze()
+    assert int(seen.max() - seen.min()) + 1 == network.receptive_field
 
 
 @every_network

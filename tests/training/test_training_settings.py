@@ -51,7 +51,7 @@ def test_another_network_starts_from_its_own_defaults() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'huge'.*small, inception_time, paper"):
+    with pytest.raises(ConfigError, match=r"'huge'.*small, resnet, inception_time, paper"):
         preset("huge")
 
 
@@ -66,7 +66,8 @@ def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
         ("schedule", "cosine"),
         ("threshold", 1.0),
         ("epoch", 3),
-        ("model", {"name": "resnet"}),
+        ("model", {"name": "vgg"}),
+        ("model", {"name": "resnet", "kernel": 8}),
         ("model", {"name": "inception_time", "kernels": []}),
     ],
 )

@@ -2,7 +2,7 @@
 
 Limits are found on the median beat of each QRS shape, where noise is averaged away, and carried to
 the single beats by aligning each wave (Willems et al. 1985, the CSE study's principle). QRS limits
-are where the spatial velocity passes 3 % of its peak; the end of T is where the steepest tangent
+are where the spatial velocity passes 2.7 % of its peak; the end of T is where the steepest tangent
 after its peak meets the level before the QRS (Lepeschkin & Surawicz 1952).
 """
 
@@ -27,7 +27,7 @@ from leadlens.ecg.beats import (
 )
 from leadlens.ecg.recording import Recording
 
-QRS_VELOCITY: Final = 0.03
+QRS_VELOCITY: Final = 0.027
 """Part of the peak spatial velocity below which there is no QRS."""
 QUIET: Final = 0.010
 """How long the velocity stays below it, s."""
@@ -115,8 +115,9 @@ def limits_of(prepared: Prepared, at: Int[Array, " beat"], room: tuple[float, fl
     """
     rows = list(prepared.spatial)
     beat = median_of(cut(prepared.signal[rows], at))
-    onset, offset = _qrs_limits(low_pass(beat, 70.0))
-    onset = max(onset, min(_after_spike(prepared.spikes, at), offset - 20))
+    exact = _qrs_limits(low_pass(beat, 70.0))
+    exact = max(exact[0], min(_after_spike(prepared.spikes, at), exact[1] - 20)), exact[1]
+    onset, offset = round(exact[0]), round(exact[1])
     level = np.nan_to_num(beat[:, max(onset - 8, 0) : max(onset - 2, 1)]).mean(axis=1)
     levelled = np.nan_to_num(low_pass(beat, 40.0)) - level[:, None]
     r_peak = onset + int(np.argmax(magnitude(levelled[:, onset : offset + 1])))
@@ -125,17 +126,35 @@ def limits_of(prepared: Prepared, at: Int[Array, " beat"], room: tuple[float, fl
     reach = min(max(room[1] - 0.18, 0.67 * room[1]), 0.52 * room[1] ** (1 / 3))
     last = min(beat.shape[1] - 1, round(onset + reach * FS))
     t_peak, t_offset = _t_limits(levelled, offset, last, round(onset + (room[1] - 0.01) * FS))
-    first = max(0.0, onset - min(0.42, max(room[0] - 0.20, 0.45 * room[0])) * FS)
+    qrst = (last, onset, offset)
+    p_onset, p_offset = _p_before(low_pass(beat, 40.0), levelled, qrst, t_offset, room[0])
+    return Limits(p_onset, p_offset, exact[0], r_peak, exact[1], t_peak, t_offset)
+
+
+def _p_before(
+    beat: Float[Array, "lead sample"],
+    levelled: Float[Array, "lead sample"],
+    qrst: tuple[int, int, int],
+    t_offset: float,
+    room: float,
+) -> tuple[float, float]:
+    """Return the limits of the P wave of a beat.
+
+    Args:
+        beat: and the same from its `levelled` before the QRS.
+        qrst: last sample of T, onset and offset of the QRS.
+        t_offset: end of T.
+        room: seconds to the QRS before.
+    """
+    last, onset, offset = qrst
+    first = max(0.0, onset - min(0.42, max(room - 0.20, 0.45 * room)) * FS)
     # At slow rates P comes clear of the foot of T, at fast ones it may ride on it.
-    margin = np.clip(0.4 * (room[0] - 0.5), -0.03, 0.05)
-    t_before = np.nan_to_num(t_offset, nan=offset) - room[0] * FS
+    margin = np.clip(0.4 * (room - 0.5), -0.03, 0.05)
+    t_before = np.nan_to_num(t_offset, nan=offset) - room * FS
     first = max(first, t_before - 0.08 * FS, 1.0)
-    clear = round(t_before + margin * FS)
-    apart = low_pass(beat, 40.0)
-    if room[0] < 0.75:
-        apart = _without_direction(apart, levelled[:, offset + 20 : last])
-    p_onset, p_offset = _p_limits(apart, round(first), clear, onset)
-    return Limits(p_onset, p_offset, onset, r_peak, offset, t_peak, t_offset)
+    if room < 0.75:
+        beat = _without_direction(beat, levelled[:, offset + 20 : last])
+    return _p_limits(beat, round(first), round(t_before + margin * FS), onset)
 
 
 def _not_early(at: Int[Array, " beat"], members: Int[Array, " member"]) -> Int[Array, " usual"]:
@@ -157,10 +176,10 @@ def _room(at: Int[Array, " beat"], members: Int[Array, " member"]) -> tuple[floa
     )
 
 
-def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
-    """Return the first and last sample of the QRS, by spatial velocity.
+def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[float, float]:
+    """Return the first and last sample of the QRS, with fractions, by spatial velocity.
 
-    The threshold rises above 3 % of the peak where the quiet before the QRS, or the ST segment
+    The threshold rises above 2.7 % of the peak where the quiet before the QRS, or the ST segment
     after it, is itself not still: noise, or the slope of a strained ST. The velocity also dips
     on top of a broad R or R': an end from which the magnitude falls on by 10 % is none.
     """
@@ -183,14 +202,27 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[int, int]:
     after = np.where(is_hump, np.inf, speed[last_loud:])
     offset = last_loud + _first_quiet(after, offset_level, round(0.10 * FS))
     offset = min(offset, last_loud + _j_point(after, speed[peak]))
-    return max(onset, 3), min(offset, beat.shape[1] - 4)
+    onset, offset = max(onset, 3), min(offset, beat.shape[1] - 4)
+    return (
+        onset + _beyond(speed[onset], speed[onset + 1], onset_level),
+        offset - _beyond(speed[offset], speed[offset - 1], offset_level),
+    )
+
+
+def _beyond(quiet: float, loud: float, level: float) -> float:
+    """Return how far from a quiet sample to its loud neighbour the velocity passes the level."""
+    return float((level - quiet) / (loud - quiet)) if quiet < level < loud else 0.0
 
 
 def _j_point(speed: Float[Array, " sample"], peak: float) -> int:
-    """Return the first minimum of the velocity at the end of the QRS that no QRS wave follows."""
+    """Return the first minimum of the velocity at the end of the QRS that no QRS wave follows.
+
+    What follows is ST if it is slow, but lasts 16 ms or longer.
+    """
     for i in range(1, min(len(speed) - 1, 50)):
-        is_least = speed[i] <= speed[i - 1] and speed[i] < speed[i + 1]
-        if is_least and speed[i] < J_VELOCITY * peak and speed[i : i + 30].max() < ST_VELOCITY * peak:
+        is_least = speed[i] <= speed[i - 1] and speed[i + 1 : i + 9].min(initial=np.inf) > speed[i]
+        is_slow = speed[i] < J_VELOCITY * peak and speed[i : i + 30].max() < ST_VELOCITY * peak
+        if is_least and is_slow:
             return i
     return len(speed)
 

@@ -147,7 +147,8 @@ def _assemble(
     mean_rr = float(rr.mean()) if len(rr) else np.nan
     typical = (0.29 * np.cbrt(mean_rr), 0.38 * np.cbrt(mean_rr))
     t_times = typical if np.isnan(t_peak) else (t_peak, qt)
-    waves = waves_of(beat, recording.units, width, (pr, p_width), t_times)
+    rest_from = float(np.quantile(rr, 0.25)) - qt if len(rr) else np.nan
+    waves = waves_of(beat, recording.units, width, (pr, p_width), t_times, rest_from)
     return Measurements(
         heart_rate=60.0 / mean_rr,
         rr=rr,

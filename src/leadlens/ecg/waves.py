@@ -22,7 +22,9 @@ Array = np.ndarray
 class Waves:
     """Waves of the median beat in the twelve STANDARD_LEADS; NaN where a lead is missing.
 
-    Amplitudes in the recording's unit from the level before the QRS; depths of Q are positive.
+    Amplitudes in the recording's unit; depths of Q are positive. The QRS and ST are measured from
+    the level before the QRS, T from that before P where it is clear of the T before: the atria's
+    own T lowers the line between P and QRS.
 
     Attributes:
         q_duration: length of an initial negative deflection, s; 0 where there is none.
@@ -61,6 +63,7 @@ def waves_of(
     width: float,
     p_wave: tuple[float, float],
     t_wave: tuple[float, float],
+    rest_from: float = np.nan,
 ) -> Waves:
     """Return the waves of a median beat whose QRS begins at `ONSET`.
 
@@ -70,6 +73,7 @@ def waves_of(
         width: QRS duration, s.
         p_wave: PR interval and P duration, s; NaN where there is no P.
         t_wave: QRS onset to the peak and to the end of T, s.
+        rest_from: where the T before ended, s before QRS onset; NaN if unknown.
     """
     fields = list(Waves.__dataclass_fields__)
     columns = {name: np.full(12, np.nan) for name in fields} | {"is_qs": np.zeros(12, dtype=bool)}
@@ -78,13 +82,14 @@ def waves_of(
     level = _level(beat)
     n_width = round(width * FS)
     smooth = low_pass(beat, 25.0) - level[:, None]
+    rest = _rest_level(smooth, p_wave[0], rest_from)
     for lead in np.flatnonzero(~np.isnan(beat[:, ONSET : ONSET + n_width + 1]).any(axis=1)):
         qrs = beat[lead, ONSET : ONSET + n_width + 1] - level[lead]
         span = float(np.ptp(qrs))
         found = _qrs_waves(qrs, LEAST_WAVE if units == "mV" else 0.02 * span)
         found |= {"peak_to_peak": span}
         found |= {"st_60": float(smooth[lead, min(ONSET + n_width + 30, beat.shape[1] - 1)])}
-        found["t_wave"], found["t_opposite"] = _t_wave(smooth[lead], n_width, t_wave)
+        found["t_wave"], found["t_opposite"] = _t_wave(smooth[lead] - rest[lead], n_width, t_wave)
         found["p_wave"] = _p_wave(smooth[lead], *p_wave)
         for name, value in found.items():
             columns[name][lead] = value
@@ -106,6 +111,16 @@ def qrs_axis(beat: Float[Array, "12 sample"], width: float) -> float:
 def _level(beat: Float[Array, "12 sample"]) -> Float[Array, " 12"]:
     """Return the level of each lead in the 12 ms that end 4 ms before the QRS."""
     return np.asarray(beat[:, ONSET - 8 : ONSET - 2].mean(axis=1))
+
+
+def _rest_level(
+    smooth: Float[Array, "12 sample"], pr: float, rest_from: float
+) -> Float[Array, " 12"]:
+    """Return the level of each lead in the 16 ms that end 8 ms before P; 0 where T is near."""
+    if not rest_from > pr + 0.04:
+        return np.zeros(12)
+    first = ONSET - round(pr * FS)
+    return np.asarray(np.nan_to_num(smooth[:, max(first - 12, 0) : max(first - 4, 1)].mean(axis=1)))
 
 
 def _qrs_waves(qrs: Float[Array, " sample"], least: float) -> dict[str, float | bool]:

@@ -124,6 +124,13 @@ def counterfactual(programme: Programme, diagnosis: str) -> Programme:
     return replace(twin, rhythm=replace(programme.rhythm, kind=kind, pr=pr), gain=programme.gain)
 
 
+def twin_signal(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
+    """Return the clean signal, in mV, of what recording `row` is compared with."""
+    programme = _single(batch.programme, row, batch.programme.plan)
+    one = replace(batch, programme=programme, devices=batch.devices.take(np.array([row])))
+    return twelve_leads(clean_leads(one, counterfactual(programme, diagnosis), 0))
+
+
 def difference(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
     """Return |with - without| of one diagnosis in mV on the twelve leads.
 

@@ -261,7 +261,7 @@ def _with_slow_ones(envelope: Float[Array, " time"], found: Int[Array, " beat"])
         is_slow = bool(last) and envelope[last[-1]] < 0.8 * np.median(envelope[found])
         if min(abs(peak - np.array(kept))) < 0.2 * FS:
             continue
-        is_slow |= bool(last) and peak - last[-1] < 0.32 * FS
+        is_slow |= bool(last) and peak - last[-1] < 0.28 * FS
         if not (is_slow and envelope[peak] < 0.7 * envelope[last[-1]]):
             kept = sorted([*kept, int(peak)])
     return np.array(kept, dtype=int)

@@ -100,18 +100,13 @@ def is_paced(measurements: Measurements) -> bool:
     usual = measurements.usual_rr
     if len(usual) < 4 or not measurements.qrs_duration >= 0.135:
         return False
-    span = measurements.of("peak_to_peak", "V1")
-    if (
-        not max(measurements.of("r_prime", "V1"), 0.7 * measurements.of("r_wave", "V1"))
-        < 0.5 * span
-    ):
-        return False
+    if len(usual) > 6 and usual.std() < 0.0025:
+        return True
     is_apical = -150.0 < measurements.qrs_axis < -30.0
     is_apical &= measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
-    return bool(
-        usual.std() < 0.0025
-        or (is_apical and measurements.qrs_duration >= 0.140 and usual.std() < 0.02 * usual.mean())
-    )
+    is_apical &= measurements.of("r_prime", "V1") < 0.5 * measurements.of("peak_to_peak", "V1")
+    is_wide = measurements.qrs_duration >= 0.140
+    return bool(is_apical and is_wide and usual.std() < 0.02 * usual.mean())
 
 
 def is_fibrillation(measurements: Measurements) -> bool:
@@ -153,16 +148,20 @@ def conduction(measurements: Measurements, is_judged: bool) -> Answers:
 def _is_right(measurements: Measurements) -> bool:
     """Return whether V1 or V2 ends upward, and I or V6 has a broad or deep S.
 
-    Where the terminal R is over a quarter of the QRS, the S is not asked for: its direction may
-    be straight forward.
+    Broad is 40 ms, or 28 ms where it is 0.08 mV deep, as in an incomplete block. Where the
+    terminal R of V1 is over a third of its QRS, the S is not asked for: the end may be straight
+    forward.
     """
     of = measurements.of
-    ends_up = [of("r_prime", lead) / of("peak_to_peak", lead) for lead in ("V1", "V2")]
-    has_s = any(
-        of("s_duration", lead) >= 0.040 or -of("s_wave", lead) > of("r_wave", lead)
-        for lead in ("I", "V6")
-    )
-    return bool(max(ends_up) > 0.25 or (max(ends_up) > 0.10 and has_s))
+    in_v1, in_v2 = (of("r_prime", lead) / of("peak_to_peak", lead) for lead in ("V1", "V2"))
+    slurred = 0.08 if measurements.units == "mV" else np.inf
+
+    def has_s(lead: str) -> bool:
+        duration, depth = of("s_duration", lead), -of("s_wave", lead)
+        is_slurred = duration >= 0.028 and depth >= slurred
+        return duration >= 0.040 or is_slurred or depth > of("r_wave", lead)
+
+    return bool(in_v1 > 0.35 or (max(in_v1, in_v2) > 0.10 and (has_s("I") or has_s("V6"))))
 
 
 def _is_left(measurements: Measurements) -> bool:
@@ -246,9 +245,9 @@ def _has_flat_t(measurements: Measurements) -> bool:
 
 
 def _has_long_qt(measurements: Measurements, sex: Sex | None, is_incomplete: bool) -> bool:
-    """QTc (Fridericia) of 450 ms in men, 460 in women; not in a QRS of 110 ms, but in IRBBB."""
+    """QTc (Fridericia) of 450 ms in men, 460 in women; not in a QRS of 120 ms, but in IRBBB."""
     limit = 0.450 if sex == "male" else 0.460
-    is_narrow = measurements.qrs_duration < 0.110 or is_incomplete
+    is_narrow = measurements.qrs_duration < 0.120 or is_incomplete
     return is_narrow and measurements.qtc >= limit
 
 

@@ -84,7 +84,7 @@ def delineate(recording: Recording) -> Delineation:
 
 
 def delineate_prepared(
-    prepared: Prepared, grouped: tuple[Int[Array, " beat"], Int[Array, " beat"]] | None = None
+    prepared: Prepared, grouped: tuple[Int[Array, " found"], Int[Array, " found"]] | None = None
 ) -> tuple[Delineation, Int[Array, " beat"]]:
     """Return the fiducial points of a prepared ECG, and the group of each beat by QRS shape.
 
@@ -141,7 +141,8 @@ def _p_before(
     """Return the limits of the P wave of a beat.
 
     Args:
-        beat: and the same from its `levelled` before the QRS.
+        beat: of which it is a part.
+        levelled: the same, measured from the level before the QRS.
         qrst: last sample of T, onset and offset of the QRS.
         t_offset: end of T.
         room: seconds to the QRS before.
@@ -189,7 +190,7 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[float, float]:
     lowest = QRS_VELOCITY * speed[peak]
     reach = round(0.13 * FS)
     before = speed[max(peak - reach, 3) : max(peak - 20, 4)]
-    onset_level = np.clip(1.5 * float(np.quantile(before, 0.15)), lowest, 3.0 * lowest)
+    onset_level = np.clip(2.2 * float(np.quantile(before, 0.15)), lowest, 4.0 * lowest)
     onset = peak - _first_quiet(speed[peak::-1], onset_level, round(0.16 * FS))
     last_loud = peak + _first_quiet(speed[peak:], 0.15 * speed[peak], 70, 0.016)
     still = np.convolve(speed[last_loud : last_loud + 45], np.ones(5) / 5.0, "valid")
@@ -217,10 +218,10 @@ def _beyond(quiet: float, loud: float, level: float) -> float:
 def _j_point(speed: Float[Array, " sample"], peak: float) -> int:
     """Return the first minimum of the velocity at the end of the QRS that no QRS wave follows.
 
-    What follows is ST if it is slow, but lasts 16 ms or longer.
+    What follows is ST if it is slow, but lasts 8 ms or longer.
     """
     for i in range(1, min(len(speed) - 1, 50)):
-        is_least = speed[i] <= speed[i - 1] and speed[i + 1 : i + 9].min(initial=np.inf) > speed[i]
+        is_least = speed[i] <= speed[i - 1] and speed[i + 1 : i + 5].min(initial=np.inf) > speed[i]
         is_slow = speed[i] < J_VELOCITY * peak and speed[i : i + 30].max() < ST_VELOCITY * peak
         if is_least and is_slow:
             return i
@@ -345,7 +346,7 @@ def _outer(speed: Float[Array, " sample"], level: float) -> int:
     return int(loud[breaks[0]] if len(breaks) else loud[-1])
 
 
-def _up_to_next_wave(speed: Float[Array, " sample"]) -> Float[Array, " sample"]:
+def _up_to_next_wave(speed: Float[Array, " sample"]) -> Float[Array, " kept"]:
     """Return the velocity up to where, 30 ms out or farther, it is least and then doubles again.
 
     There another wave begins.

@@ -194,8 +194,22 @@ def _classify(
     follows_early = np.concatenate([[False], early[:-1] < 0.85])
     is_early = (early < 0.85) & ((step < 0.88) | follows_early)
     kinds[is_early & ~is_wide] = BeatClass.PREMATURE_NARROW
+    kinds[_is_on_time(marks.r_peak, kinds, is_main)] = BeatClass.DOMINANT
     kinds[spiked & is_main] = BeatClass.PACED
     return kinds
+
+
+def _is_on_time(
+    r_peak: Float[Array, " beat"], kinds: Int[Array, " beat"], is_main: Bool[Array, " beat"]
+) -> Bool[Array, " beat"]:
+    """Return the beats after an interpolated wide one that follow the beat before it as usual."""
+    is_plain = kinds == BeatClass.DOMINANT
+    usual = known_median(np.diff(r_peak)[is_plain[1:] & is_plain[:-1]])
+    found = np.zeros(len(kinds), dtype=bool)
+    for i in range(2, len(kinds)):
+        is_behind = is_main[i] and kinds[i - 1] == BeatClass.PREMATURE_WIDE
+        found[i] = is_behind and r_peak[i] - r_peak[i - 2] >= 0.85 * usual
+    return found
 
 
 def _irregularity(r_peak: Float[Array, " beat"], is_main: Bool[Array, " beat"]) -> float:

@@ -23,6 +23,7 @@ class Beat:
     width: float = 0.09
     qt: float = 0.38
     t_vector: tuple[float, float, float] = (0.31, 0.16, -0.22)
+    p_vector: tuple[float, float, float] = (0.07, 0.11, 0.0)
     lobes: tuple[tuple[float, float, tuple[float, float, float]], ...] = field(
         default=(
             (0.0, 0.45, (-0.1, -0.05, -0.35)),
@@ -49,7 +50,7 @@ def render(
     for beat in beats:
         if beat.pr is not None:
             first = beat.onset - beat.pr
-            leads += _wave(times, first, first + 0.10, (0.07, 0.11, 0.0))
+            leads += _wave(times, first, first + 0.10, beat.p_vector)
         for start, end, vector in beat.lobes:
             limits = (beat.onset + start * beat.width, beat.onset + end * beat.width)
             leads += _wave(times, *limits, vector)

@@ -63,6 +63,12 @@ def test_a_pr_above_200_ms_is_first_degree_block_under_both_names() -> None:
         assert answers["IAVB"] is answers["LPR"] is expected
 
 
+def test_a_p_wave_inverted_in_ii_is_of_no_sinus_rhythm() -> None:
+    beats = regular(p_vector=(0.03, -0.11, 0.0))
+    answers = given(measure(render(beats, noise=0.004)))
+    assert not answers & {"NSR", "SB", "STach", "SA", "AF", "AFL"}
+
+
 def test_synonyms_have_one_answer() -> None:
     early = [*regular(duration=5), Beat(4.95, pr=None, width=0.15, lobes=PVC_LOBES)]
     for measurements in (NORMAL, measure(render(early, duration=7.0))):
@@ -103,6 +109,21 @@ def test_pacing_silences_what_judges_conduction_axis_voltage_q_and_t() -> None:
     spikes = np.zeros((8, 5000))
     spikes[:, [round((beat.onset - 0.01) * 500) for beat in beats]] = 1.0
     assert given(measure(render(beats, extra=spikes))) == {"PR"}
+
+
+UPWARD = ((0.0, 0.5, (0.9, -0.7, 0.6)), (0.4, 1.0, (0.8, -1.2, 0.9)))
+
+
+@pytest.mark.parametrize(("jitter", "expected"), [(0.0, True), (0.012, False)])
+def test_wide_beats_with_a_superior_axis_are_paced_if_a_clock_times_them(
+    jitter: float, expected: bool
+) -> None:
+    late = jitter * np.random.default_rng(1).standard_normal(20)
+    beats = regular(rr=0.85, width=0.16, qt=0.44, lobes=UPWARD, t_vector=(-0.3, 0.3, -0.3))
+    beats = [replace(b, onset=b.onset + late[i]) for i, b in enumerate(beats)]
+    found = measure(render(beats, noise=0.004))
+    assert found.qrs_axis < -30.0
+    assert meets(found)["PR"] is expected
 
 
 RIGHT = ((0.0, 0.35, (0.3, 0.2, -0.4)), (0.15, 0.6, (1.1, 0.7, 0.4)), (0.5, 1.0, (-0.6, 0, -0.7)))

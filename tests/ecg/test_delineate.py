@@ -133,6 +133,38 @@ def test_a_pacing_spike_is_not_taken_for_the_qrs() -> None:
     np.testing.assert_allclose(marks.qrs_onset, [beat.onset for beat in beats], atol=0.012)
 
 
+@pytest.mark.parametrize(("rr", "pr"), [(0.50, 0.20), (0.55, 0.24)])
+def test_a_p_wave_on_the_end_of_t_is_found(rr: float, pr: float) -> None:
+    # P begins 24 ms before, or 14 ms after the end of T, and points another way.
+    beats = regular(rr=rr, pr=pr, qt=0.324, p_vector=(0.02, 0.13, 0.04))
+    marks = delineate(render(beats, noise=0.004))
+    assert np.nanmedian(marks.qrs_onset - marks.p_onset) == pytest.approx(pr, abs=0.020)
+
+
+def test_premature_beats_do_not_hide_the_p_of_the_others() -> None:
+    beats, onset = [], 0.5
+    while onset < 9.2:
+        beats += [Beat(onset, pr=0.24), Beat(onset + 0.9, pr=0.24)]
+        beats.append(Beat(onset + 1.35, pr=0.13, p_vector=(0.0, -0.1, 0.05)))
+        onset += 2.3
+    marks = delineate(render([b for b in beats if b.onset < 9.4], noise=0.004))
+    others = [b.onset for b in beats if b.pr == 0.24 and b.onset < 9.4]
+    at = [int(np.abs(marks.qrs_onset - onset).argmin()) for onset in others]
+    gaps = (marks.qrs_onset - marks.p_onset)[at]
+    assert np.nanmedian(gaps) == pytest.approx(0.24, abs=0.015)
+
+
+def test_a_sloping_st_segment_does_not_lengthen_the_qrs() -> None:
+    times, slope = np.arange(5000) / 500.0, np.zeros(5000)
+    for beat in BEATS:
+        after = times - beat.onset - 0.09
+        slope += np.where((after > 0) & (after < 0.12), after / 0.12, 0.0)
+        slope += np.where((after >= 0.12) & (after < 0.3), (0.3 - after) / 0.18, 0.0)
+    gains = np.array([0.1, 0.05, -0.2, -0.3, -0.2, 0.0, 0.1, 0.1])
+    marks = delineate(render(BEATS, extra=np.outer(gains, slope)))
+    np.testing.assert_allclose(marks.qrs_offset, TRUTH["qrs_offset"], atol=0.012)
+
+
 def test_each_instant_comes_after_the_one_before() -> None:
     marks = delineate(render(regular(rr=0.62, qt=0.33), noise=0.02))
     order = ["p_onset", "p_offset", "qrs_onset", "r_peak", "qrs_offset", "t_peak", "t_offset"]

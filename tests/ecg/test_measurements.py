@@ -162,13 +162,67 @@ def test_p_waves_recur_in_sinus_rhythm_and_not_in_fibrillation() -> None:
     assert min(atrial.f_wave for atrial in found) > 2.5 * NORMAL.atrial.f_wave
 
 
-def test_flutter_waves_repeat_at_their_rate_and_leave_no_isoelectric_line() -> None:
+def test_flutter_waves_repeat_at_their_rate() -> None:
     flutter = f_waves(300.0, 0.12, 0.0)
-    beats = regular(rr=0.8, pr=None, t_vector=(0.15, 0.1, -0.1))
-    found = measure(render(beats, noise=0.005, extra=flutter)).atrial
-    assert found.flutter_rate == pytest.approx(300.0, abs=12.0)
-    assert found.flutter * found.continuity > 0.5
-    assert NORMAL.atrial.flutter * NORMAL.atrial.continuity < 0.3
+    for rr, block in ((0.8, 4), (0.4, 2)):
+        beats = regular(rr=rr, qt=0.29, pr=None, t_vector=(0.15, 0.1, -0.1))
+        found = measure(render(beats, noise=0.005, extra=flutter)).atrial.flutter
+        assert found.is_found
+        assert found.rate == pytest.approx(300.0, abs=3.0)
+        assert found.block == block
+    assert not NORMAL.atrial.flutter.is_found
+    assert not NORMAL.atrial.flutter.waves.any()
+
+
+def test_flutter_repeats_where_conduction_varies_and_fibrillation_does_not() -> None:
+    onsets = 0.5 + np.cumsum(np.random.default_rng(3).choice([2, 3, 4], 14) * 0.2)
+    beats = [Beat(float(t), pr=None) for t in onsets if t < 9.4]
+    found = measure(render(beats, noise=0.005, extra=f_waves(300.0, 0.12, 0.0))).atrial.flutter
+    assert found.is_found
+    assert found.block == 0
+    assert found.rate == pytest.approx(300.0, abs=5.0)
+    for seed in range(2, 5):
+        waves = f_waves(390.0, 0.08, 0.25, seed)
+        assert not measure(render(irregular(pr=None), extra=waves)).atrial.flutter.is_found
+
+
+def test_what_flutter_hides_is_measured_without_it() -> None:
+    beats = regular(rr=0.8, pr=None)
+    plain, flutter = measure(render(beats)), f_waves(300.0, 0.12, 0.0)
+    found = measure(render(beats, extra=flutter))
+    assert found.atrial.flutter.is_found
+    np.testing.assert_allclose(found.waves.t_wave, plain.waves.t_wave, atol=0.05)
+    np.testing.assert_allclose(found.waves.peak_to_peak, plain.waves.peak_to_peak, atol=0.05)
+    assert found.qrs_duration == pytest.approx(plain.qrs_duration, abs=0.008)
+    assert found.qrs_axis == pytest.approx(plain.qrs_axis, abs=3.0)
+
+
+def test_wide_beats_are_found_where_every_other_one_is_wide_and_low() -> None:
+    onsets = np.arange(0.5, 9.0, 1.5)
+    low = tuple((a, b, tuple(0.55 * x for x in vector)) for a, b, vector in PVC_LOBES)
+    sinus = [Beat(float(t)) for t in onsets]
+    early = [
+        Beat(float(t) + 0.5, pr=None, width=0.16, lobes=low, t_vector=(0.1, -0.1, 0.0))
+        for t in onsets
+    ]
+    found = measure(render([*sinus, *early], noise=0.005))
+    assert (found.beat_class == BeatClass.PREMATURE_WIDE).sum() == len(onsets)
+
+
+def test_a_beat_behind_an_interpolated_one_is_not_early() -> None:
+    beats = regular()
+    between = Beat(beats[4].onset + 0.38, pr=None, width=0.15, qt=0.36, lobes=PVC_LOBES)
+    found = measure(render([*beats, between], noise=0.005))
+    assert kinds_of(found, between.onset) == BeatClass.PREMATURE_WIDE
+    assert (found.beat_class != BeatClass.DOMINANT).sum() == 1
+
+
+def test_t_is_measured_from_the_line_before_p() -> None:
+    # A slow dip under P and the PR interval, as the atria's own T makes: -60 uV at the QRS.
+    times = np.arange(5000) / 500.0
+    dip = sum(np.exp(-0.5 * ((times - beat.onset) / 0.035) ** 2) for beat in regular())
+    found = measure(render(regular(), extra=-0.06 * np.outer(np.ones(8), dip)))
+    np.testing.assert_allclose(found.waves.t_wave, NORMAL.waves.t_wave, atol=0.035)
 
 
 def test_a_recording_without_qrs_has_nothing_to_measure() -> None:

@@ -33,7 +33,8 @@ FLUTTER_SCORE: Final = 0.80
 """Least correlation of flutter with itself: the highest of 1,000 simulated recordings without was
 0.62 at variable and 4:1, 0.79 at 3:1 block (P, T and QRS of a tachycardia); at 2:1 it overlaps."""
 LEAST_F: Final = 0.12
-"""Least height of F waves in the lead where they are highest, mV; at 2:1 block 0.15."""
+"""Least height of F waves in the lead where they are highest, mV; at 2:1 block 0.15; 0.10 where
+they repeat so well (0.90) that nothing else comes in question."""
 _STEP: Final = 4
 _FLOOR: Final = 0.015
 """"Noise" of 15 uV a lead, so that no sum of leads is periodic for want of anything in it."""
@@ -175,7 +176,7 @@ def find_flutter(
     source = _waveform(weights[best] @ signal, is_free, cycle)
     height = _heights(np.nan_to_num(prepared.signal), source, is_free, at)
     waves = np.outer(height, source)
-    least = 0.15 if block == 2 else LEAST_F
+    least = 0.10 if score >= 0.90 else 0.15 if block == 2 else LEAST_F
     is_high = not in_mv or float(np.ptp(waves, axis=1).max()) >= least
     return replace(found, is_found=True, waves=waves) if is_high else found
 
@@ -312,31 +313,3 @@ def known_median(values: Float[Array, " n"]) -> float:
     """Return the median of what is known, NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else np.nan
-
-
-def prematurity(r_peak: Float[Array, " beat"]) -> Float[Array, " beat"]:
-    """Return each beat's RR over the usual RR around it, NaN for the first.
-
-    The usual RR is the larger of median and mean of five to each side: in bigeminy the median may
-    be the short one, but with full pauses the mean is the rhythm's own.
-    """
-    rr = np.diff(r_peak)
-    ratio = np.full(len(r_peak), np.nan)
-    for i in range(len(rr)):
-        near = rr[max(0, i - 5) : i + 6]
-        ratio[i + 1] = rr[i] / max(float(np.median(near)), float(near.mean()))
-    return ratio
-
-
-def dominant_group(group: Int[Array, " beat"], r_peak: Float[Array, " beat"]) -> int:
-    """Return the group of the basic rhythm: the largest, or of nearly as large ones the latest.
-
-    In bigeminy the basic beats follow the long intervals.
-    """
-    count = np.bincount(group)
-    ratio = prematurity(r_peak)
-    rivals = np.flatnonzero(count >= max(0.6 * count.max(), 2))
-    if len(rivals) < 2:
-        return int(count.argmax())
-    known = [np.nan_to_num(ratio[group == name], nan=1.0) for name in rivals]
-    return int(rivals[int(np.argmax([np.median(values) for values in known]))])

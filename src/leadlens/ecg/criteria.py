@@ -91,19 +91,19 @@ def is_paced(measurements: Measurements) -> bool:
     """Return whether the ventricles are paced.
 
     By spikes before half of the QRS; where these are filtered away by what right ventricular
-    apical pacing looks like: regular, 140 ms or more, left bundle branch block in V1 but, unlike
-    it, superior axis and no dominant R in V6 (Barold et al. 2005). Or, with any axis, by a clock
-    that no sinus node keeps: RR within a standard deviation of 2.5 ms (a rule of thumb).
+    apical pacing looks like: regular, 140 ms or more, superior axis and, unlike left bundle branch
+    block, no dominant R in V6 (Barold et al. 2005). Or, whatever V6, by a clock that no sinus node
+    keeps: RR within a standard deviation of 2 ms at a pacemaker's rate (a rule of thumb).
     """
     if measurements.spike_share >= 0.5:
         return True
     usual = measurements.usual_rr
-    if len(usual) < 4 or not measurements.qrs_duration >= 0.135:
+    is_superior = -150.0 < measurements.qrs_axis < -30.0
+    if len(usual) < 4 or not is_superior or not measurements.qrs_duration >= 0.130:
         return False
-    if len(usual) > 6 and usual.std() < 0.0025:
+    if len(usual) > 6 and usual.std() < 0.0020 and measurements.heart_rate < 130.0:
         return True
-    is_apical = -150.0 < measurements.qrs_axis < -30.0
-    is_apical &= measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
+    is_apical = measurements.of("r_wave", "V6") < -measurements.of("s_wave", "V6")
     is_apical &= measurements.of("r_prime", "V1") < 0.5 * measurements.of("peak_to_peak", "V1")
     is_wide = measurements.qrs_duration >= 0.140
     return bool(is_apical and is_wide and usual.std() < 0.02 * usual.mean())

@@ -15,11 +15,9 @@ from leadlens.ecg.atrial import (
     Atrial,
     Flutter,
     atrial_activity,
-    dominant_group,
     find_flutter,
     known_median,
     p_recurrence,
-    prematurity,
 )
 from leadlens.ecg.beats import BEFORE, FS, Prepared, cut, group_beats, median_of, prepare
 from leadlens.ecg.delineate import Delineation, delineate_prepared
@@ -122,6 +120,34 @@ def measure(recording: Recording, delineation: Delineation | None = None) -> Mea
     kinds[has_sinus_p] = BeatClass.DOMINANT
     usual |= has_sinus_p & (group == main)
     return _assemble(recording, prepared, marks, kinds, usual, ratio, spiked, flutter)
+
+
+def prematurity(r_peak: Float[Array, " beat"]) -> Float[Array, " beat"]:
+    """Return each beat's RR over the usual RR around it, NaN for the first.
+
+    The usual RR is the larger of median and mean of five to each side: in bigeminy the median may
+    be the short one, but with full pauses the mean is the rhythm's own.
+    """
+    rr = np.diff(r_peak)
+    ratio = np.full(len(r_peak), np.nan)
+    for i in range(len(rr)):
+        near = rr[max(0, i - 5) : i + 6]
+        ratio[i + 1] = rr[i] / max(float(np.median(near)), float(near.mean()))
+    return ratio
+
+
+def dominant_group(group: Int[Array, " beat"], r_peak: Float[Array, " beat"]) -> int:
+    """Return the group of the basic rhythm: the largest, or of nearly as large ones the latest.
+
+    In bigeminy the basic beats follow the long intervals.
+    """
+    count = np.bincount(group)
+    ratio = prematurity(r_peak)
+    rivals = np.flatnonzero(count >= max(0.6 * count.max(), 2))
+    if len(rivals) < 2:
+        return int(count.argmax())
+    known = [np.nan_to_num(ratio[group == name], nan=1.0) for name in rivals]
+    return int(rivals[int(np.argmax([np.median(values) for values in known]))])
 
 
 def _assemble(

@@ -1,4 +1,4 @@
-"""Waves: duration and amplitude of Q, R, S, T and P in each lead of a median beat."""
+"""Waves: duration and amplitude of Q, R, S, T and P in a median beat, limits of its P and T."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,16 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
-from leadlens.ecg.beats import BEFORE, FS, low_pass
+from leadlens.ecg.beats import BEFORE, FS, low_pass, magnitude, velocity
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Units
 
 LEAST_WAVE: Final = 0.02
 """Least amplitude of a wave within the QRS, mV; where the unit is unknown, 2 % of its range."""
+P_ON_T: Final = 0.7
+"""Weight of a P that lies on the foot of T."""
+NT, RMAX, EXT = 1, 9.0, 0.0
+JA, JB = 0.07, 0.10
 ONSET: Final = round(BEFORE * FS)
 """The sample of the median beat at which its QRS begins."""
 
@@ -186,3 +190,101 @@ def _p_wave(lead: Float[Array, " sample"], pr: float, width: float) -> float:
     last = min(first + round(width * FS), ONSET)
     part = lead[first : last + 1] - np.linspace(lead[first], lead[last], last - first + 1)
     return float(part[np.argmax(np.abs(part))])
+
+
+def t_limits(
+    levelled: Float[Array, "lead sample"], offset: int, last: int, latest_end: int
+) -> tuple[float, float]:
+    """Return peak and end of T, on the projection in which ST-T is largest.
+
+    A second lobe of opposite sign belongs to T when it reaches 40 % of the first (biphasic T).
+    """
+    first = offset + round(0.04 * FS)
+    if last - first < round(0.06 * FS):
+        return np.nan, np.nan
+    part = levelled[:, first:last]
+    direction = np.linalg.svd(part, full_matrices=False)[0][:, 0]
+    wave = low_pass((direction @ levelled)[None], 15.0)[0]
+    window = wave[first:last]
+    size = np.abs(window)
+    peak = int(np.argmax(size))
+    later = size[peak:] * (np.sign(window[peak:]) == -np.sign(window[peak]))
+    if later.max() > 0.4 * size[peak] and later.argmax() < round(0.16 * FS):
+        peak += int(later.argmax())
+    if size[peak] < 1e-6 or peak == 0 or latest_end - first - peak < 10:
+        return np.nan, np.nan
+    sign = np.sign(window[peak])
+    fall = sign * np.gradient(wave)[first + peak : latest_end]
+    zero = np.flatnonzero(sign * wave[first + peak : latest_end] <= 0.0)
+    stop = int(zero[0]) if len(zero) else len(fall)
+    steepest = int(np.argmin(fall[: max(min(stop, round(0.16 * FS)), 2)]))
+    slope = fall[steepest]
+    if slope >= 0.0:
+        return first + peak, np.nan
+    end = first + peak + steepest + sign * wave[first + peak + steepest] / -slope
+    # A tangent that takes 200 ms to the level is that of no T: one that is too flat to end.
+    is_flat = end - first - peak > 0.20 * FS
+    return float(first + peak), np.nan if is_flat else float(min(end, latest_end))
+
+
+def p_limits(
+    beat: Float[Array, "lead sample"], first: int, clear: int, qrs_onset: int
+) -> tuple[float, float]:
+    """Return onset and offset of the P wave, NaN where nothing of its width stands out.
+
+    It is looked for from `first` on; before `clear` it would lie on T, which is believed only if
+    nothing 0.7 times as large comes after.
+
+    P is the largest peak of the response to a kernel of P's width (second derivative of a Gaussian,
+    28 ms), which a slope (the end of T) does not excite; its limits are where the spatial velocity
+    passes 18 % of its peak, or more where its surroundings (noise, the end of T) are not still.
+    """
+    from scipy import signal as dsp
+
+    last = qrs_onset - round(0.012 * FS)
+    if last - first < round(0.09 * FS):
+        return np.nan, np.nan
+    times = np.arange(-42, 43) / (0.028 * FS)
+    kernel = (1.0 - times**2) * np.exp(-0.5 * times**2)
+    flat = np.nan_to_num(beat)
+    held = np.concatenate([flat[:, :last], np.repeat(flat[:, last - 1 : last], 60, axis=1)], axis=1)
+    response = magnitude(np.stack([np.convolve(row, kernel, "same") for row in held]))
+    peaks, _ = dsp.find_peaks(response[first:last])
+    peaks = peaks[(peaks > 2) & (peaks < last - first - 10)] + first
+    if not len(peaks):
+        return np.nan, np.nan
+    # A peak more than 280 ms before the QRS is rather the foot of T or a U wave than P.
+    weight = np.interp((qrs_onset - peaks) / FS, [0.28, 0.40], [1.0, 0.3])
+    weight *= np.where(peaks - 0.03 * FS < clear, P_ON_T, 1.0)
+    middle = int(peaks[np.argmax(response[peaks] * weight)])
+    speed = velocity(low_pass(held, 25.0))
+    reach = round(0.075 * FS)
+    low, high = max(middle - reach, first, 0), min(middle + reach, last)
+    top, floor = float(speed[low:high].max()), float(np.quantile(speed[first:last], 0.2))
+    level = min(max(0.18 * top, 1.6 * floor), 0.5 * top)
+    onset = middle - _outer(_up_to_next_wave(speed[middle : max(low - 10, 0) : -1]), level)
+    offset = middle + _outer(speed[middle : high + 1], level)
+    if offset - onset < round(0.04 * FS):
+        return np.nan, np.nan
+    return float(onset), float(min(offset, qrs_onset - 1))
+
+
+def _outer(speed: Float[Array, " sample"], level: float) -> int:
+    """Return where the velocity falls below `level` for good, going out from the middle of P."""
+    loud = np.flatnonzero(speed >= level)
+    if not len(loud):
+        return 0
+    breaks = np.flatnonzero(np.diff(loud) > round(0.03 * FS))
+    return int(loud[breaks[0]] if len(breaks) else loud[-1])
+
+
+def _up_to_next_wave(speed: Float[Array, " sample"]) -> Float[Array, " kept"]:
+    """Return the velocity up to where, 30 ms out or farther, it is least and then doubles again.
+
+    There another wave begins.
+    """
+    edge = round(0.03 * FS)
+    if len(speed) <= edge:
+        return speed
+    least = edge + int(np.argmin(speed[edge:]))
+    return speed[: least + 1] if speed[least:].max() > 2.0 * speed[least] else speed

@@ -199,7 +199,7 @@ def test_what_flutter_hides_is_measured_without_it() -> None:
 
 def test_wide_beats_are_found_where_every_other_one_is_wide_and_low() -> None:
     onsets = np.arange(0.5, 9.0, 1.5)
-    low = tuple((a, b, tuple(0.55 * x for x in vector)) for a, b, vector in PVC_LOBES)
+    low = tuple((a, b, tuple(0.7 * x for x in vector)) for a, b, vector in PVC_LOBES)
     sinus = [Beat(float(t)) for t in onsets]
     early = [
         Beat(float(t) + 0.5, pr=None, width=0.16, lobes=low, t_vector=(0.1, -0.1, 0.0))

@@ -29,9 +29,11 @@ P_RECURS: Final = 0.5
 FLUTTER_RATES: Final = (220.0, 350.0)
 """Slowest and fastest flutter, 1/min; 2:1 conduction only from FASTER_2_1."""
 FASTER_2_1: Final = 243.0
-FLUTTER_SCORE: Final = 0.80
-"""Least correlation of flutter with itself: the highest of 1,000 simulated recordings without was
-0.62 at variable and 4:1, 0.79 at 3:1 block (P, T and QRS of a tachycardia); at 2:1 it overlaps."""
+FLUTTER_SCORE: Final = {2: 0.80, 3: 0.84}
+"""Least correlation of flutter with itself at 2:1 and 3:1 block; at others OTHER_SCORE. The highest
+of 1,000 simulated recordings without flutter was 0.62, but 0.79 at 3:1 block, where P, T and QRS of
+a tachycardia may be as far apart; at 2:1 block the two overlap."""
+OTHER_SCORE: Final = 0.72
 LEAST_F: Final = 0.12
 """Least height of F waves in the lead where they are highest, mV; at 2:1 block 0.15; 0.10 where
 they repeat so well (0.90) that nothing else comes in question."""
@@ -171,7 +173,7 @@ def find_flutter(
     score, cycle = float(scores[best]), float(cycles[best])
     block = 0 if len(cycles) > 5 else round(float(np.median(rr)) / cycle)
     found = Flutter(score, 60.0 / cycle, block, False, none.waves)
-    if score < FLUTTER_SCORE:
+    if score < FLUTTER_SCORE.get(block, OTHER_SCORE):
         return found
     source = _waveform(weights[best] @ signal, is_free, cycle)
     height = _heights(np.nan_to_num(prepared.signal), source, is_free, at)

@@ -171,8 +171,7 @@ def _assemble(
     qt = known_median((marks.t_offset - marks.qrs_onset)[usual])
     t_peak = known_median((marks.t_peak - marks.qrs_onset)[usual])
     mean_rr = float(rr.mean()) if len(rr) else np.nan
-    typical = (0.29 * np.cbrt(mean_rr), 0.38 * np.cbrt(mean_rr))
-    t_times = typical if np.isnan(t_peak) else (t_peak, qt)
+    t_times = _t_times(t_peak, qt, mean_rr)
     rest_from = float(np.quantile(rr, 0.25)) - qt if len(rr) else np.nan
     waves = waves_of(beat, recording.units, width, (pr, p_width), t_times, rest_from)
     return Measurements(
@@ -194,6 +193,12 @@ def _assemble(
         marks=marks,
         units=recording.units,
     )
+
+
+def _t_times(t_peak: float, qt: float, mean_rr: float) -> tuple[float, float]:
+    """Return QRS onset to the peak and end of T, s; as usual at this rate where T is not found."""
+    usual = float(np.cbrt(mean_rr))
+    return (0.29 * usual, 0.38 * usual) if np.isnan(t_peak) else (t_peak, qt)
 
 
 def _classify(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadlens.simulate.waves import Waves, add_waves
+from leadlens.simulate.waves import BatchWaves, Waves, add_waves
 
 
 def plain_sum(waves: Waves, fs: float, n: int, low_pass: float = 0.0) -> np.ndarray:
@@ -107,3 +107,16 @@ def test_a_wave_across_an_end_is_cut_and_not_moved(cut: float) -> None:
     moved = Waves(waves.onset - cut, waves.centre, waves.rise, waves.fall, waves.vector)
     whole, part = rendered(waves, 1000.0, 4000), rendered(moved, 1000.0, 900)
     np.testing.assert_allclose(part, whole[:, round(cut * 1000) :][:, :900], atol=2e-3)
+
+
+def test_a_recording_gets_its_own_beats_of_a_batch_and_only_waves_that_have_a_height() -> None:
+    waves = random_waves(3, n_beats=5)
+    waves.vector[2:, 1] = 0.0  # the second wave, in all beats of the last recording
+    batch = BatchWaves(waves, np.array([0, 0, 2, 2, 2]), 3)
+    first, none, last = batch.of(0), batch.of(1), batch.of(2)
+    assert np.array_equal(first.onset, waves.onset[:2])
+    assert np.array_equal(first.vector, waves.vector[:2])
+    assert len(none.onset) == 0
+    assert np.array_equal(last.onset, waves.onset[2:])
+    for name in ("centre", "rise", "fall", "vector"):
+        assert np.array_equal(getattr(last, name), getattr(waves, name)[2:, [0, 2]])

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from leadlens.simulate.conditions import Plan
-from leadlens.simulate.rhythm import BeatKind, Rhythm
+from leadlens.simulate.rhythm import BeatKind, Rhythm, reaches_into
 from leadlens.simulate.streams import Streams, between
 from leadlens.simulate.torso import draw_atrial_lead_fields
-from leadlens.simulate.waves import Waves
+from leadlens.simulate.waves import BatchWaves, Waves
 
 Array = np.ndarray
 
@@ -75,19 +75,18 @@ def draw_atria(plan: Plan, rhythm: Rhythm, streams: Streams) -> Atria:
     )
 
 
-def p_waves(atria: Atria, rhythm: Rhythm, row: int) -> Waves:
-    """Return the P waves of one recording as dipoles; premature ones differ in direction."""
-    beats = np.flatnonzero(~np.isnan(rhythm.pr[row]))
-    is_premature = rhythm.kind[row, beats] == BeatKind.ATRIAL_PREMATURE
-    shape = (len(beats), 3)
-    width = np.broadcast_to(atria.p_width[row], shape)
-    return Waves(
-        onset=rhythm.onset[row, beats] - rhythm.pr[row, beats],
-        centre=np.broadcast_to(atria.p_centre[row], shape),
-        rise=width,
-        fall=width,
-        vector=np.where(is_premature[:, None, None], atria.p_premature[row], atria.p_vector[row]),
-    )
+def draw_p_waves(atria: Atria, rhythm: Rhythm, duration: float) -> BatchWaves:
+    """Return the P waves that reach into recordings of `duration` s, as dipoles.
+
+    Premature ones differ in direction.
+    """
+    row, beat = np.nonzero(np.isfinite(rhythm.pr) & reaches_into(rhythm.onset, duration))
+    is_premature = rhythm.kind[row, beat] == BeatKind.ATRIAL_PREMATURE
+    width = atria.p_width[row]
+    vector = np.where(is_premature[:, None, None], atria.p_premature[row], atria.p_vector[row])
+    onset = rhythm.onset[row, beat] - rhythm.pr[row, beat]
+    waves = Waves(onset, atria.p_centre[row], width, width, vector)
+    return BatchWaves(waves, row, len(rhythm.onset))
 
 
 def atrial_sources(atria: Atria, row: int, fs: float, n: int) -> Float32[Array, "source n"] | None:

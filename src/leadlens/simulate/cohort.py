@@ -42,7 +42,7 @@ from leadlens.simulate.programme import (
 from leadlens.simulate.streams import Streams
 from leadlens.simulate.torso import twelve_leads
 
-BATCH: Final = 256
+BATCH: Final = 1024
 """Recordings whose programmes are written together; it changes nothing but the speed."""
 
 LOWEST_RENDERING_FS: Final = 200.0

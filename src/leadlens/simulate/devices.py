@@ -168,7 +168,8 @@ def shift_baseline(
         padded = leads
         if n_blocks * block > n:
             padded = np.pad(leads, [(0, 0), (0, n_blocks * block - n)], mode="edge")
-        slow = padded.reshape(len(leads), n_blocks, block).mean(axis=2)
+        weights = np.full(block, 1.0 / block, dtype=np.float32)
+        slow = padded.reshape(len(leads), n_blocks, block) @ weights
         if wander is not None:
             slow += wander
         change = -(slow @ _slow_filter(n_blocks, corner, block / fs))

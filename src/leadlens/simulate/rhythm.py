@@ -81,6 +81,11 @@ def is_within(onset: Float[Array, "*shape"], duration: float) -> Bool[Array, "*s
     return (onset >= 0.0) & (onset < duration)
 
 
+def reaches_into(onset: Float[Array, "*shape"], duration: float) -> Bool[Array, "*shape"]:
+    """Return which beats have a wave that may reach into the recording."""
+    return (onset > -1.5) & (onset < duration + 1.0)
+
+
 def _programmed_rate(
     plan: Plan, place: Float[Array, " n"], border: Float[Array, " n"]
 ) -> Float[Array, " n"]:

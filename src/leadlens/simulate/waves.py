@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 REACH: Final = 4.2
 """A wave is rendered up to this many widths from its centre (1.5e-4 of its height)."""
@@ -26,7 +26,7 @@ class Waves:
     Attributes:
         onset: s from the first sample, of each beat.
         centre: s from the onset.
-        rise, fall: widths before and after the centre, s.
+        rise, fall: widths before and after the centre, s; the same object where they are equal.
         vector: amplitudes, one a channel (three dipole components, or leads), mV.
     """
 
@@ -37,6 +37,28 @@ class Waves:
     vector: Float[Array, "beat wave channel"]
 
 
+class BatchWaves:
+    """Waves of the beats of a batch, to be had of one recording at a time."""
+
+    def __init__(self, waves: Waves, row: Int[Array, " beat"], n: int) -> None:
+        """Take the waves of beats that belong to recordings `row` (in order) of `n`."""
+        self._waves = waves
+        self._first = np.searchsorted(row, np.arange(n + 1))
+        is_used = np.zeros((n, waves.centre.shape[1]), dtype=bool)
+        np.logical_or.at(is_used, row, waves.vector.any(axis=2))
+        self._used = is_used
+
+    def of(self, row: int) -> Waves:
+        """Return the waves of one recording, without those that have no height in any beat."""
+        all_waves, beats = self._waves, slice(*self._first[row : row + 2])
+        used = np.flatnonzero(self._used[row])
+        rise = fall = all_waves.rise[beats, used]
+        if all_waves.fall is not all_waves.rise:
+            fall = all_waves.fall[beats, used]
+        centre, vector = all_waves.centre[beats, used], all_waves.vector[beats, used]
+        return Waves(all_waves.onset[beats], centre, rise, fall, vector)
+
+
 def add_waves(
     signal: Float32[Array, "channel time"], waves: Waves, fs: float, low_pass: float
 ) -> None:
@@ -45,7 +67,7 @@ def add_waves(
     A Gaussian low-pass of `low_pass` s is applied analytically: widths grow and heights shrink,
     areas stay.
     """
-    if len(waves.onset) == 0:
+    if waves.centre.size == 0:
         return
     blur = low_pass**2 + (ANTI_ALIAS / fs) ** 2
     rise, fall = np.sqrt(waves.rise**2 + blur), np.sqrt(waves.fall**2 + blur)
@@ -55,21 +77,21 @@ def add_waves(
     first = np.floor((waves.onset + begin) * fs).astype(int)
     start = (first / fs - waves.onset)[:, None] - waves.centre
     steps = (np.arange(length) / fs).astype(np.float32)
-    distance = start.astype(np.float32)[:, :, None] + steps
-    if rise is fall or np.array_equal(rise, fall):
-        distance /= rise.astype(np.float32)[:, :, None]
+    shape = start.astype(np.float32)[:, :, None] + steps
+    # exp(-x^2 / (2 width^2)) = exp(-(x scale)^2)
+    before, after = ((np.sqrt(0.5) / side).astype(np.float32)[:, :, None] for side in (rise, fall))
+    if waves.rise is waves.fall:
+        shape *= before
     else:
-        sides = rise.astype(np.float32)[:, :, None], fall.astype(np.float32)[:, :, None]
-        distance /= np.where(distance < 0, *sides)
-    np.square(distance, out=distance)
-    distance *= np.float32(-0.5)
-    np.exp(distance, out=distance)
+        shape = np.minimum(shape, 0) * before + np.maximum(shape, 0) * after
+    np.square(shape, out=shape)
+    np.negative(shape, out=shape)
+    np.exp(shape, out=shape)
     amplitude = (waves.vector * height[:, :, None]).astype(np.float32).transpose(0, 2, 1)
-    rendered = amplitude @ distance
+    rendered = amplitude @ shape
     n = signal.shape[1]
-    for beat, sample in enumerate(first):
-        if sample >= 0 and sample + length <= n:
-            signal[:, sample : sample + length] += rendered[beat]
-        elif sample < n and sample + length > 0:
-            low, high = max(sample, 0), min(sample + length, n)
-            signal[:, low:high] += rendered[beat, :, low - sample : high - sample]
+    for sample, beat in zip(first.tolist(), rendered, strict=True):
+        low, high = max(sample, 0), min(sample + length, n)
+        if low < high:
+            part = signal[:, low:high]
+            part += beat[:, low - sample : high - sample]

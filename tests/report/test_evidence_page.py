@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from leadlens.ecg.diagnoses import diagnoses, diagnosis
+from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.errors import ConfigError
 from leadlens.report.evidence_figures import measured
 from leadlens.report.evidence_page import evidence_page, grouped
@@ -197,7 +198,7 @@ _FIGURES = {
     "LAD": r"axis \u2212\d+\u00b0", "RAD": r"axis \u2212?\d+\u00b0", "LQT": r"QTc [4-6]\d\d ms",
     "LQRSV": r"(limb|chest) leads up to 0\.\d\d mV.*",
     "QAb": r"Q in (I|II|aVL|aVF|V\d) \d+ ms, \d\.\d\d mV deep", "PRWP": r"R in V3 0\.[0-3]\d mV",
-    "TAb": r"T in (I|II|aVL|aVF|V\d) \u2212?0\.\d\d mV",
+    "TAb": r"T in (I|II|aVL|aVF|V\d) \u2212?0\.\d\d mV( behind an R of \d\.\d mV)?",
     "TInv": r"T in (I|II|aVL|aVF|V\d) \u2212[01]\.\d\d mV",
 }  # fmt: skip
 
@@ -210,6 +211,18 @@ def test_each_diagnosis_comes_with_the_value_that_makes_it() -> None:
         assert rows
         for row in rows:
             assert re.fullmatch(pattern, measured(many, row, name)), (name, row)
+
+
+def test_the_lead_named_for_a_low_t_or_a_q_is_one_in_which_the_criterion_is_met() -> None:
+    many = simulated(200)
+    found = many.programme.beats.measures
+    is_low = found.t_wave < np.maximum(0.05, 0.1 * found.r_wave)
+    is_q = (found.q_duration >= 0.020) & (found.q_depth >= 0.1)
+    for row, names in enumerate(many.truth.names):
+        for name, is_met in (("TAb", is_low), ("QAb", is_q)):
+            if name in names:
+                lead = measured(many, row, name).split()[2]
+                assert is_met[row, STANDARD_LEADS.index(lead)], (name, row, lead)
 
 
 def test_a_recording_with_none_of_the_diagnoses_is_drawn_without_evidence(batch: Batch) -> None:

@@ -232,3 +232,29 @@ def test_qt_follows_the_cube_root_of_the_interval_at_a_steady_rate() -> None:
         times = fiducials(programme, row)
         expected = programme.beats.after_qrs.qtc[row] * np.cbrt(60 / programme.rhythm.rate[row])
         np.testing.assert_allclose(times.t_offset - times.qrs_onset, expected, rtol=0.03)
+
+
+@pytest.mark.parametrize("duration", [5.0, 6.0, 30.0])
+def test_recordings_of_other_lengths_have_beats_and_the_rate_that_was_planned(
+    duration: float,
+) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        batch = batch_of(2048, duration=duration)
+    rhythm, plan = batch.programme.rhythm, batch.programme.plan
+    assert np.isfinite(rhythm.rate).all()
+    assert (rhythm.rate > 25).all()
+    assert (rhythm.rate < 180).all()
+    assert np.nanmax(np.abs(rhythm.onset)) < 20 * duration
+    is_inside = (rhythm.onset >= 0) & (rhythm.onset < duration)
+    assert (is_inside.sum(axis=1) >= 2).all()
+    slow = plan.is_slow | plan.has("SB")
+    assert (rhythm.rate[slow] < 60).all()
+    # flutter has the rate that its block leaves
+    assert (rhythm.rate[~slow & ~plan.has("AFL")] > 60).all()
+
+
+@pytest.mark.parametrize("duration", [5.0, 6.0, 10.0])
+def test_sinus_arrhythmia_varies_within_recordings_of_any_length(duration: float) -> None:
+    batch = batch_of(512, cohort="pairs", diagnosis="SA", duration=duration)
+    assert all("SA" in names for names in batch.truth.names[::2])
+    assert not any("SA" in names for names in batch.truth.names[1::2])

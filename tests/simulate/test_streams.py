@@ -1,5 +1,7 @@
 """Streams: draws that belong to a seed, a name, a recording and an attempt, and to nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,3 +126,14 @@ def test_pick_takes_each_part_as_often_as_its_share_and_never_one_beyond() -> No
 def test_between_spans_a_range_in_either_direction() -> None:
     np.testing.assert_allclose(between(np.array([0.0, 0.5]), -1.0, 3.0), [-1.0, 1.0])
     np.testing.assert_allclose(between(np.array([0.0, 0.25]), 4.0, 0.0), [4.0, 3.0])
+
+
+def test_threads_that_draw_at_the_same_time_get_what_each_gets_alone() -> None:
+    def draw(seed: int) -> np.ndarray:
+        return np.concatenate([Streams(seed, INDEX[:300]).normal(f"s{k}", 20) for k in range(12)])
+
+    alone = [draw(seed) for seed in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(draw, range(6)))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)

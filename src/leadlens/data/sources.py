@@ -33,7 +33,7 @@ _CHALLENGE_CITATION: Final = (
 )
 _PTBXL_CITATION: Final = "PTB-XL: Wagner et al., Scientific Data 7:154, 2020, CC BY 4.0"
 
-_COHORT_BATCH: Final = 128
+_COHORT_BATCH: Final = 256
 """Simulated recordings that are programmed together when one of them is loaded."""
 
 _FIVE_DIGITS: Final = re.compile(r"(?<!\d)(\d{5})(?!\d)")

@@ -8,12 +8,9 @@ import numpy as np
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.simulate import Batch
 from leadlens.simulate.heart import fiducials
+from leadlens.simulate.measure import abnormal_q_leads, inverted_t_leads, low_t_leads
 from leadlens.simulate.programme import Programme
 from leadlens.simulate.rhythm import BeatKind
-
-_UPRIGHT_T: Final = ("I", "II", "aVL", "aVF", "V2", "V3", "V4", "V5", "V6")
-"""Leads in which T should be upright."""
-_Q_LEADS: Final = ("I", "II", "aVL", "aVF", "V2", "V3", "V4", "V5", "V6")
 
 
 def measured(batch: Batch, row: int, diagnosis: str) -> str:
@@ -82,10 +79,10 @@ def _voltage(programme: Programme, row: int) -> str:
 
 def _q_wave(programme: Programme, row: int) -> str:
     found = programme.beats.measures
-    lead = max(_Q_LEADS, key=lambda name: found.q_duration[row, STANDARD_LEADS.index(name)])
-    column = STANDARD_LEADS.index(lead)
+    is_met = abnormal_q_leads(found)[row]
+    column = int(np.where(is_met, found.q_duration[row], -1.0).argmax())
     duration, depth = 1000 * found.q_duration[row, column], found.q_depth[row, column]
-    return f"Q in {lead} {duration:.0f} ms, {depth:.2f} mV deep"
+    return f"Q in {STANDARD_LEADS[column]} {duration:.0f} ms, {depth:.2f} mV deep"
 
 
 def _r_in_v3(programme: Programme, row: int) -> str:
@@ -94,10 +91,18 @@ def _r_in_v3(programme: Programme, row: int) -> str:
 
 
 def _t_wave(programme: Programme, row: int) -> str:
-    t_wave = programme.beats.measures.t_wave[row]
-    lead = min(_UPRIGHT_T, key=lambda name: t_wave[STANDARD_LEADS.index(name)])
-    height = f"{t_wave[STANDARD_LEADS.index(lead)]:.2f}".replace("-", "\u2212")
-    return f"T in {lead} {height} mV"
+    """Return T in the lead that is furthest on the wrong side, and R beside it if T is just low."""
+    found = programme.beats.measures
+    is_met = inverted_t_leads(found)[row]
+    is_inverted = bool(is_met.any())
+    if not is_inverted:
+        is_met = low_t_leads(found)[row]
+    t_wave, r_wave = found.t_wave[row], found.r_wave[row]
+    depth = t_wave if is_inverted else t_wave - np.maximum(0.05, 0.1 * r_wave)
+    column = int(np.where(is_met, depth, np.inf).argmin())
+    lead, height = STANDARD_LEADS[column], f"{t_wave[column]:.2f}".replace("-", "\u2212")
+    beside = f" behind an R of {r_wave[column]:.1f} mV" if t_wave[column] >= 0.05 else ""
+    return f"T in {lead} {height} mV{beside}"
 
 
 _FIGURES: Final[dict[str, Callable[[Programme, int], str]]] = {

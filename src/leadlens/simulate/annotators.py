@@ -7,10 +7,12 @@ down nearly always; axis and intervals often not. Rates for bundle branch block 
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import numpy as np
 
+from leadlens.ecg.diagnoses import diagnoses
 from leadlens.simulate.conditions import FINDINGS, implied
 from leadlens.simulate.programme import Programme
 
@@ -46,7 +48,6 @@ ANNOTATORS: Final = {
         omitted={"PVC": 1.0, "LAD": 0.3, "QAb": 0.6},
         wording={
             "RBBB": {("CRBBB",): 1.0},
-            "LBBB": {("LBBB",): 0.9, ("BBB",): 0.1},
             "IAVB": {("IAVB",): 0.7, ("LPR",): 0.18, ("IAVB", "LPR"): 0.12},
             "PAC": {("PAC",): 0.72, ("SVPB",): 0.28},
         },
@@ -83,8 +84,14 @@ _LEFT_ABOVE_30: Final = 0.5
 """PTB-XL calls an axis below 0 degrees left: so often from 0 to -30 degrees (52 % of its codes)."""
 
 
+@cache
+def never_written(source: str) -> frozenset[str]:
+    """Return the diagnoses that the source never uses: the Challenge counts none there."""
+    return frozenset(item.abbreviation for item in diagnoses() if item.counts[source] == 0)
+
+
 def annotate(names: frozenset[str], programme: Programme, row: int, source: str) -> set[str]:
-    """Return the diagnoses that the source would write down for one recording.
+    """Return the diagnoses that the source would write down for one recording; perhaps none.
 
     Args:
         names: all that is true of the recording.
@@ -118,7 +125,8 @@ def annotate(names: frozenset[str], programme: Programme, row: int, source: str)
         said.add("NSIVCB")  # "differential conduction" of narrow QRS in fibrillation
     if programme.plan.has("rSr")[row] and extra[3] < annotator.narrow_irbbb:
         said.add("IRBBB")
-    return said or _rhythm_of(names)
+    never = never_written(source)
+    return (said - never) or (_rhythm_of(names) - never)
 
 
 def _worded(annotator: Annotator, name: str, uniform: float) -> set[str]:

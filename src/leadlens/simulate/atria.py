@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from leadlens.simulate.conditions import Plan
-from leadlens.simulate.rhythm import BeatKind, Rhythm, reaches_into
+from leadlens.simulate.onsets import reaches_into
+from leadlens.simulate.rhythm import BeatKind, Rhythm
 from leadlens.simulate.streams import Streams, between
 from leadlens.simulate.torso import draw_atrial_lead_fields
 from leadlens.simulate.waves import BatchWaves, Waves
@@ -128,7 +129,7 @@ def _waves(
 def _fibrillation(streams: Streams) -> tuple[Float[Array, "m 8 2"], Float[Array, "m 2 6"]]:
     """Return f waves: two sawtooth-like sources of 4 to 9 Hz, each with slow modulation.
 
-    Largest in V1, then V2 and II; a quarter are fine, below 0.05 mV (Stridsberg et al. 2001,
+    Largest in V1, then V2 and II; 22 % are fine (Stridh & Sornmo 2001,
     Petrenas et al. 2017).
     """
     uniform, normal = streams.uniform("f", 12), streams.normal("f.normal", 20)

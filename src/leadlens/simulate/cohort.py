@@ -17,7 +17,7 @@ from leadlens.ecg.diagnoses import diagnoses
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample_array
-from leadlens.simulate.annotators import annotate
+from leadlens.simulate.annotators import annotate, never_written
 from leadlens.simulate.beat import draw_beats
 from leadlens.simulate.conditions import FINDINGS, Plan, codes_of, planned_as
 from leadlens.simulate.devices import (
@@ -190,12 +190,18 @@ def clean_leads(batch: Batch, programme: Programme, row: int) -> Float32[Array, 
 
 
 def recording_of(batch: Batch, row: int) -> Recording:
-    """Return one recording of a batch: twelve leads in mV, with its labels."""
+    """Return one recording of a batch: twelve leads in mV, with its labels.
+
+    With labels of annotators, what their source never writes down is unknown; one to which they
+    have nothing to say is not annotated.
+    """
     settings, programme = batch.settings, batch.programme
-    names = set(batch.truth.names[row])
+    names, never = set(batch.truth.names[row]), frozenset[str]()
     if settings.labels == "annotator":
         source = DEVICE_NAMES[batch.devices.device[row]]
         names = annotate(batch.truth.names[row], programme, row, source)
+        never = never_written(source)
+    codes = codes_of(names, is_ectopic=bool(programme.plan.has("EAR")[row]))
     index = int(batch.index[row])
     subject = index // 2 if settings.cohort == "pairs" else index
     return Recording(
@@ -206,7 +212,8 @@ def recording_of(batch: Batch, row: int) -> Recording:
         source="simulated",
         age=float(programme.age[row]),
         sex="male" if programme.is_male[row] else "female",
-        codes=codes_of(names, is_ectopic=bool(programme.plan.has("EAR")[row])),
+        codes=codes or None,
+        not_annotated=codes_of(set(never)) if codes else (),
         patient=f"SIM{subject:06d}",
     )
 

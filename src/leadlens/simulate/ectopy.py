@@ -5,6 +5,7 @@ couplets, or between two sinus beats without a pause (interpolated).
 """
 
 from dataclasses import replace
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,19 @@ from leadlens.simulate.streams import Streams, between, pick
 
 Array = np.ndarray
 
-_PATTERNS: Final = ("single", "bigeminy", "trigeminy", "couplet", "interpolated")
+
+class _Pattern(IntEnum):
+    """How ventricular premature beats come."""
+
+    SINGLE = 0
+    BIGEMINY = 1
+    TRIGEMINY = 2
+    COUPLET = 3
+    INTERPOLATED = 4
+
+
 _SHARES: Final = (0.66, 0.10, 0.07, 0.08, 0.09)
+"""How often each pattern is drawn."""
 _FIRST, _LAST = 1.2, 0.6
 """Premature beats lie within the recording: this far (s) from its start and end."""
 
@@ -67,6 +79,7 @@ def _atrial(
     kind = np.where(chosen, int(BeatKind.ATRIAL_PREMATURE), kind)
     changed = np.minimum(pr + 0.02 * (place - 0.5), np.maximum(pr, 0.195))
     changed = np.minimum(np.maximum(changed, 0.121), 0.7 * coupling)
+    changed = np.where(pr > 0.200, np.maximum(changed, 0.2005), changed)
     return onset - before - advance, kind, np.where(chosen, changed, pr)
 
 
@@ -86,31 +99,34 @@ def _ventricular(
     uniform = streams.uniform("ectopy", 4 + 2 * n)
     place, score = np.split(uniform[:, 4:], 2, axis=1)
     pattern = pick(uniform[:, 1], _SHARES)
-    pattern = np.where((pattern == 4) & ~may_interpolate, 0, pattern)
-    how_many = np.where(pattern == 4, np.minimum(_how_many(uniform[:, 0]), N_SPARE), 0)
-    how_many = np.where(np.isin(pattern, (0, 3)), _how_many(uniform[:, 0]), how_many)
-    chosen = _choose(onset, score, how_many, duration, n_apart=np.where(pattern == 3, 3, 1))
-    every = np.where(pattern == 1, 2, 3)[:, None]
+    is_between = pattern == _Pattern.INTERPOLATED
+    pattern = np.where(is_between & ~may_interpolate, int(_Pattern.SINGLE), pattern)
+    is_between, is_couplet = pattern == _Pattern.INTERPOLATED, pattern == _Pattern.COUPLET
+    how_many = np.where(is_between, np.minimum(_how_many(uniform[:, 0]), N_SPARE), 0)
+    is_scattered = is_couplet | (pattern == _Pattern.SINGLE)
+    how_many = np.where(is_scattered, _how_many(uniform[:, 0]), how_many)
+    chosen = _choose(onset, score, how_many, duration, n_apart=np.where(is_couplet, 3, 1))
+    every = np.where(pattern == _Pattern.BIGEMINY, 2, 3)[:, None]
     phase = np.floor(uniform[:, 2] * 3).astype(int)[:, None]
-    is_run = np.isin(pattern, (1, 2))[:, None] & ((np.arange(n) + phase) % every == 0)
+    is_run = ~(is_scattered | is_between)[:, None] & ((np.arange(n) + phase) % every == 0)
     chosen |= is_run & _is_free(onset, duration)
     early = between(uniform[:, 3], 0.50, 0.72)[:, None] + 0.06 * (place - 0.5)
     gap = np.diff(onset, axis=1, prepend=onset[:, :1] - 1.0)
     coupling = np.maximum(np.minimum(np.maximum(early * gap, 0.32), 0.85 * gap), 0.27)
     between_two = (0.40 + 0.08 * uniform[:, 3:4]) * gap  # the next P has room behind it
-    is_put = chosen & (pattern != 4)[:, None]
+    is_put = chosen & ~is_between[:, None]
     moved = np.where(is_put, np.roll(onset, 1, axis=1) + coupling, onset)
     kind = np.where(is_put, int(BeatKind.VENTRICULAR_PREMATURE), kind)
-    _second_of_couplets(moved, kind, pattern == 3)
+    _second_of_couplets(moved, kind, is_couplet)
     _keep_apart(moved, kind)
-    _interpolate(moved, kind, chosen & (pattern == 4)[:, None], between_two)
+    _interpolate(moved, kind, chosen & is_between[:, None], between_two)
     return moved, kind, np.where(kind == BeatKind.VENTRICULAR_PREMATURE, np.nan, pr)
 
 
 def _second_of_couplets(
     onset: Float[Array, "n beat"], kind: Int[Array, "n beat"], is_couplet: Bool[Array, " n"]
 ) -> None:
-    """Make the beat after each premature one premature too, 0.42 to 0.60 s behind it."""
+    """Make the beat after each premature one premature too, 0.34 to 0.60 s behind it."""
     first = (kind == BeatKind.VENTRICULAR_PREMATURE) & is_couplet[:, None]
     second = np.roll(first, 1, axis=1)
     second[:, 0] = False

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Float16, Float32, Int
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.simulate.cohort import Batch, clean_leads
 from leadlens.simulate.conditions import Plan
-from leadlens.simulate.heart import Fiducials, fiducials
+from leadlens.simulate.heart import Fiducials, reaching_fiducials
 from leadlens.simulate.programme import Programme, write_programme
 from leadlens.simulate.rhythm import BeatKind
 from leadlens.simulate.rules import rule_mask
@@ -142,14 +142,16 @@ def difference(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 tim
     other = counterfactual(batch.programme, diagnosis)
     change = clean_leads(one, batch.programme, 0) - clean_leads(one, other, 0)
     found = np.abs(twelve_leads(change))
-    window = _windows(diagnosis, fiducials(batch.programme, 0), batch.settings.fs, found.shape[1])
+    window = _windows(
+        diagnosis, reaching_fiducials(batch.programme, 0), batch.settings.fs, found.shape[1]
+    )
     return found if window is None else np.where(window, found, np.float32(0.0))
 
 
 def _evidence_of(one: Batch, batch: Batch, row: int, diagnosis: str) -> Evidence:
     """Return the evidence of a diagnosis that recording `row` has."""
     found = difference(one, row, diagnosis)
-    times = fiducials(one.programme, 0)
+    times = reaching_fiducials(one.programme, 0)
     fs, n = batch.settings.fs, found.shape[1]
     scale = max(float(np.quantile(found, 0.995)), 0.050)
     mask = _close(_most_of(found), max(round(0.020 * fs), 1))

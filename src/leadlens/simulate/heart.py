@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 from leadlens.simulate.atria import atrial_sources
+from leadlens.simulate.onsets import is_within
 from leadlens.simulate.programme import Programme
 from leadlens.simulate.rhythm import BeatKind
 from leadlens.simulate.waves import Waves, add_waves
@@ -81,10 +82,22 @@ def add_spikes(
 
 def fiducials(programme: Programme, row: int) -> Fiducials:
     """Return the programmed times of every beat that begins within the recording."""
+    onset = np.nan_to_num(programme.rhythm.onset[row], nan=-9.0)
+    return _times(programme, row, is_within(onset, programme.duration))
+
+
+def reaching_fiducials(programme: Programme, row: int) -> Fiducials:
+    """Return the programmed times of every beat of which any wave lies within the recording."""
+    onset, pr = programme.rhythm.onset[row], programme.rhythm.pr[row]
+    end = onset + np.nan_to_num(programme.times.qt[row]) + 0.05
+    begin = onset - np.nan_to_num(pr)
+    return _times(programme, row, (end > 0.0) & (begin < programme.duration))
+
+
+def _times(programme: Programme, row: int, is_chosen: Bool[Array, " beat"]) -> Fiducials:
+    """Return the programmed times of some beats."""
     rhythm, times = programme.rhythm, programme.times
-    inside = np.nan_to_num(rhythm.onset[row], nan=-9.0)
-    is_chosen = (inside >= 0) & (inside < programme.duration) & (rhythm.kind[row] >= 0)
-    chosen = np.flatnonzero(is_chosen)
+    chosen = np.flatnonzero(is_chosen & (rhythm.kind[row] >= 0))
     kind, onset, pr = (part[row, chosen] for part in (rhythm.kind, rhythm.onset, rhythm.pr))
     qt = times.qt[row, chosen]
     missing = np.where(kind == BeatKind.DROPPED, np.nan, 0.0)

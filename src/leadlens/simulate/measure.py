@@ -191,40 +191,58 @@ def criteria(measures: Measures, slack: float = 0.0, q_slack: float | None = Non
         "RAD": (measures.axis > 90.0 - 40.0 * slack) | (measures.axis <= -100.0),
         "LQRSV": (measures.limb_voltage < 0.5 * loose) | (measures.chest_voltage < 1.0 * loose),
         "PRWP": of_lead(measures.r_wave, "V3") <= 0.3 * loose,
-        "QAb": _abnormal_q(measures, tight if q_slack is None else 1.0 - q_slack),
-        "TInv": _inverted_t(measures, tight),
+        "QAb": _anywhere(abnormal_q_leads(measures, tight if q_slack is None else 1.0 - q_slack)),
+        "TInv": _anywhere(inverted_t_leads(measures, tight)),
     }
-    answers["TAb"] = _abnormal_t(measures, loose) | answers["TInv"]
+    answers["TAb"] = _anywhere(low_t_leads(measures, loose)) | answers["TInv"]
     return answers
 
 
-def _abnormal_q(measures: Measures, share: float) -> Bool[Array, " n"]:
-    """Q of 30 ms and 0.1 mV in two contiguous leads, or 20 ms or QS in V2 and V3 (UDMI-4)."""
+def abnormal_q_leads(measures: Measures, share: float = 1.0) -> Bool[Array, "n 12"]:
+    """Return the leads with an abnormal Q (universal definition of myocardial infarction, 4th).
+
+    30 ms and 0.1 mV in two contiguous leads, or 20 ms or QS, as deep, in V2 and V3; `share` of
+    these values is enough.
+    """
     is_deep = measures.q_depth >= 0.1 * share
     is_long = (measures.q_duration >= 0.030 * share) & is_deep
     is_anterior = ((measures.q_duration >= 0.020 * share) | measures.is_qs) & is_deep
     pairs = (("II", "aVF"), ("I", "aVL"), ("V4", "V5"), ("V5", "V6"))
-    found = of_lead(is_anterior, "V2") & of_lead(is_anterior, "V3")
-    for one, other in pairs:
-        found |= of_lead(is_long, one) & of_lead(is_long, other)
-    return found
+    return _both(is_long, pairs) | _both(is_anterior, (("V2", "V3"),))
 
 
-def _inverted_t(measures: Measures, share: float) -> Bool[Array, " n"]:
-    """T of -0.1 mV or less in two contiguous leads where it should be upright."""
-    is_inverted = measures.t_wave <= -0.1 * share
+def inverted_t_leads(measures: Measures, share: float = 1.0) -> Bool[Array, "n 12"]:
+    """Return the leads whose T is inverted, -0.1 mV (times `share`) or less in two contiguous.
+
+    Only leads in which T should be upright count.
+    """
     pairs = (("V2", "V3"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"), ("I", "aVL"), ("II", "aVF"))
-    found = np.zeros(len(measures.axis), dtype=bool)
-    for one, other in pairs:
-        found |= of_lead(is_inverted, one) & of_lead(is_inverted, other)
-    return found
+    return _both(measures.t_wave <= -0.1 * share, pairs)
 
 
-def _abnormal_t(measures: Measures, loose: float) -> Bool[Array, " n"]:
-    """T below 0.05 mV or a tenth of R, in two or more of I, II, V4, V5 and V6."""
+def low_t_leads(measures: Measures, loose: float = 1.0) -> Bool[Array, "n 12"]:
+    """Return the leads with a T below 0.05 mV or a tenth of R, if two of I, II, V4 to V6 have it.
+
+    The tenth of R is that of the AHA/ACCF/HRS recommendations (part IV, 2009), 0.05 mV a
+    convention; `loose` times these values is low enough.
+    """
     is_low = measures.t_wave < np.maximum(0.05, 0.1 * measures.r_wave) * loose
-    columns = [STANDARD_LEADS.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
-    return is_low[:, columns].sum(axis=1) >= 2
+    is_low &= np.isin(STANDARD_LEADS, ("I", "II", "V4", "V5", "V6"))
+    return is_low & (is_low.sum(axis=1) >= 2)[:, None]
+
+
+def _anywhere(is_lead: Bool[Array, "n 12"]) -> Bool[Array, " n"]:
+    """Return which beats have any such lead."""
+    return np.asarray(is_lead.any(axis=1))
+
+
+def _both(is_so: Bool[Array, "n 12"], pairs: tuple[tuple[str, str], ...]) -> Bool[Array, "n 12"]:
+    """Return the leads of which both of a pair are so."""
+    found = np.zeros_like(is_so)
+    for pair in pairs:
+        columns = [STANDARD_LEADS.index(lead) for lead in pair]
+        found[:, columns] |= is_so[:, columns].all(axis=1, keepdims=True)
+    return found
 
 
 def of_lead(values: Array, lead: str) -> Array:

@@ -1,7 +1,7 @@
 """Noise: as it arises, at the electrodes RA, LA, LL, C1 to C6, so that leads share it as in life.
 
 Pink noise below 40 Hz and muscle noise of 20 to 150 Hz come from a bank of stretches made once,
-each taken from a place, with a sign and a level of the recording's own; or from fresh numbers.
+each taken from a place and with a level of the recording's own; or from fresh numbers.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ _ELECTRODE_GAIN: Final = np.array([1.0] * 3 + [0.45] * 6)
 """Fast noise of the limb electrodes is twice that of the chest (at rest, above 20 Hz)."""
 _BANK_ROWS: Final = 48
 _BANK_SPARE: Final = 4096
-_LOW_PASSES: Final = tuple(sorted({corner for d in DEVICES.values() for corner, _ in d.low_pass}))
 
 # I, II, V1 to V6 from the potentials at RA, LA, LL, C1 to C6
 _LIMB: Final = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
@@ -127,7 +126,8 @@ def fast_noise(
     if frequency >= 0.45 * fs or np.abs(mix[:, -1]).max() < 2e-4:
         return mix[:, :-1], stretches[:-1]
     angle = 2 * np.pi * frequency / fs * np.arange(n) + draws.mains_phase[row]
-    stretches[-1] = np.sin(angle.astype(np.float32))
+    passed = np.exp(-0.5 * (2 * np.pi * frequency * low_pass_width(corner)) ** 2)
+    stretches[-1] = np.float32(passed) * np.sin(angle.astype(np.float32))
     return mix, stretches
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from leadlens.simulate.atria import Atria, draw_atria, draw_p_waves
 from leadlens.simulate.beat import MEASURED, Beats, judged, shape_beats
@@ -17,7 +17,7 @@ from leadlens.simulate.conditions import SINUS, Plan, implied
 from leadlens.simulate.ectopy import put_premature
 from leadlens.simulate.measure import Answers, criteria
 from leadlens.simulate.premature import Premature, draw_premature
-from leadlens.simulate.rhythm import BeatKind, Rhythm, draw_rhythm, is_within
+from leadlens.simulate.rhythm import Rhythm, draw_rhythm
 from leadlens.simulate.shape import TERMINAL_CONDITIONS
 from leadlens.simulate.streams import Streams, between
 from leadlens.simulate.ventricles import BeatTimes, Ventricles, beat_times, draw_ventricles
@@ -178,13 +178,6 @@ def _borderline(programme: Programme) -> Answers:
     }  # fmt: skip
     loose, tight = criteria(beats.measures, 0.1), criteria(beats.measures, -0.1)
     return near | {name: loose[name] != tight[name] for name in MEASURED}
-
-
-def premature_beats(programme: Programme, row: int) -> Int[Array, " m"]:
-    """Return the premature beats within one recording, atrial or ventricular."""
-    kind, onset = programme.rhythm.kind[row], programme.rhythm.onset[row]
-    is_early = (kind == BeatKind.ATRIAL_PREMATURE) | (kind == BeatKind.VENTRICULAR_PREMATURE)
-    return np.flatnonzero(is_early & is_within(np.nan_to_num(onset, nan=-9.0), programme.duration))
 
 
 def _gain(rhythm: Rhythm, streams: Streams) -> Float[Array, "n beat"]:

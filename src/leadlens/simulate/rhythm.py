@@ -9,9 +9,10 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from leadlens.simulate.conditions import Plan
+from leadlens.simulate.onsets import is_within, place_beats, regularity
 from leadlens.simulate.streams import Streams, between, pick
 
 Array = np.ndarray
@@ -63,27 +64,17 @@ def draw_rhythm(plan: Plan, age: Float[Array, " n"], duration: float, streams: S
     interval, spread, ceiling = _sinus_intervals(plan, mean, uniform, normal)
     _fibrillation_intervals(plan, mean, uniform, normal, interval)
     cycle = _flutter_intervals(plan, streams, normal, interval)
-    usual = np.median(interval, axis=1)
-    start = -(2.5 + uniform[:, 2]) * usual
-    onset = _place(start, interval, spread, ceiling, duration)
-    onset = _on_its_side_of_60(onset, plan, duration)
+    mean = np.where(plan.has("AFL"), np.median(interval, axis=1), mean)
+    start = -(2.5 + uniform[:, 2]) * mean
+    onset = place_beats(start, interval, mean, spread, ceiling, duration)
+    onset = _on_its_side(onset, plan, duration)
     kind = np.full(onset.shape, int(BeatKind.DOMINANT))
     kind[plan.has("PR")] = BeatKind.PACED
     pr = np.repeat(_pr_interval(plan, mean, age, streams)[:, None], n_beats, axis=1)
-    rate, rr_range = _regularity(onset, duration)
+    rate, rr_range = regularity(onset, duration)
     rhythm = Rhythm(onset, kind, pr, onset, rate, rr_range, cycle)
     rhythm = _with_spare_places(_with_lengthening_pr(rhythm, plan, duration, streams))
     return with_qt_intervals(rhythm)
-
-
-def is_within(onset: Float[Array, "*shape"], duration: float) -> Bool[Array, "*shape"]:
-    """Return which beats begin within the recording."""
-    return (onset >= 0.0) & (onset < duration)
-
-
-def reaches_into(onset: Float[Array, "*shape"], duration: float) -> Bool[Array, "*shape"]:
-    """Return which beats have a wave that may reach into the recording."""
-    return (onset > -1.5) & (onset < duration + 1.0)
 
 
 def _programmed_rate(
@@ -183,7 +174,7 @@ def _fibrillation_intervals(
 def _flutter_intervals(
     plan: Plan, streams: Streams, normal: Float[Array, "n beat"], interval: Float[Array, "n beat"]
 ) -> Float[Array, " n"]:
-    """Put in beats locked to F waves of 240 to 340/min: 2:1, 3:1, 4:1 or variable block."""
+    """Put in beats locked to F waves of 245 to 340/min: 2:1, 3:1, 4:1 or variable block."""
     cycle = np.full(len(plan), np.nan)
     rows = plan.rows("AFL")
     if len(rows) == 0:
@@ -199,71 +190,27 @@ def _flutter_intervals(
     return cycle
 
 
-def _place(
-    start: Float[Array, " n"],
-    interval: Float[Array, "n beat"],
-    spread: Float[Array, " n"],
-    ceiling: Float[Array, " n"],
-    duration: float,
-) -> Float[Array, "n beat"]:
-    """Return beat times; the RR intervals within the recording keep their mean and spread.
-
-    The spread (longest less shortest RR, s) is set where it is given, else kept below `ceiling`;
-    where that is NaN, the intervals stay as they are.
-    """
-    mean = np.median(interval, axis=1)
-    is_set = ~np.isnan(ceiling)
-    deviation = interval - mean[:, None]
-    for _ in range(8):
-        onset = start[:, None] + np.cumsum(mean[:, None] + deviation, axis=1)
-        counted = _counted(onset, duration)
-        n_counted = np.maximum(counted.sum(axis=1), 1)
-        middle = np.where(counted, deviation, 0.0).sum(axis=1) / n_counted
-        centred = deviation - middle[:, None]
-        found = np.where(counted, centred, -np.inf).max(axis=1) - np.where(
-            counted, centred, np.inf
-        ).min(axis=1)
-        wanted = np.where(np.isnan(spread), np.minimum(found, ceiling), spread)
-        gain = wanted / np.maximum(found, 1e-6)
-        deviation = np.where(is_set[:, None], centred * gain[:, None], deviation)
-    return start[:, None] + np.cumsum(np.maximum(mean[:, None] + deviation, 0.28), axis=1)
-
-
-def _on_its_side_of_60(
+def _on_its_side(
     onset: Float[Array, "n beat"], plan: Plan, duration: float
 ) -> Float[Array, "n beat"]:
-    """Return fibrillation planned slow below 60 beats/min within the recording, else above."""
-    rate = _regularity(onset, duration)[0]
-    wanted = np.where(plan.is_slow, np.minimum(rate, 58.5), np.maximum(rate, 61.5))
-    is_off = plan.has("AF") & (np.abs(rate - wanted) > 1e-9)
-    return np.where(is_off[:, None], onset * (rate / wanted)[:, None], onset)
+    """Return rhythms planned below (or above) 60 beats/min there within the recording.
 
-
-def _counted(onset: Float[Array, "n beat"], duration: float) -> Bool[Array, "n beat"]:
-    """Return at which beats an RR interval ends that lies within the recording."""
-    inside = is_within(onset, duration)
-    counted = inside & np.roll(inside, 1, axis=1)
-    counted[:, 0] = False
-    return counted
-
-
-def _regularity(
-    onset: Float[Array, "n beat"], duration: float
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Return the mean rate and the range of the RR intervals within the recording."""
-    counted = _counted(onset, duration)
-    interval = np.diff(onset, axis=1, prepend=np.nan)
-    with np.errstate(invalid="ignore"):
-        total = np.where(counted, interval, 0.0).sum(axis=1)
-        longest = np.where(counted, interval, -np.inf).max(axis=1)
-        shortest = np.where(counted, interval, np.inf).min(axis=1)
-    return 60.0 * counted.sum(axis=1) / total, longest - shortest
+    Beats that the recording's ends cut off leave another mean than was programmed.
+    """
+    rate = regularity(onset, duration)[0]
+    is_slow = plan.is_slow | plan.has("SB")
+    wanted = np.where(is_slow, np.minimum(rate, 59.4), np.maximum(rate, 60.3))
+    wanted = np.where(plan.has("NSR", "EAR"), np.minimum(wanted, 99.7), wanted)
+    wanted = np.where(plan.has("STach"), np.maximum(wanted, 100.3), wanted)
+    is_off = ~plan.has("AFL") & (np.abs(rate - wanted) > 1e-9) & (rate > 0)
+    ratio = np.where(is_off, rate, 1.0) / np.where(is_off, wanted, 1.0)
+    return onset * ratio[:, None]
 
 
 def _pr_interval(
     plan: Plan, mean: Float[Array, " n"], age: Float[Array, " n"], streams: Streams
 ) -> Float[Array, " n"]:
-    """Return PR in s: 118 to 185 ms, above 200 ms in first-degree block; shorter when fast.
+    """Return PR in s: 122 to 194 ms, above 200 ms in first-degree block; shorter when fast.
 
     Paced beats follow a tracked P wave in half the recordings; a delta wave shortens PR.
     """

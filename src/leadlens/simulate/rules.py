@@ -1,7 +1,7 @@
 """Rules: the leads and intervals by which a clinician reads each diagnosis.
 
 They follow the published criteria (AHA/ACCF/HRS 2009, the universal definition of myocardial
-infarction, Minnesota code), not the difference that a diagnosis makes: what the two share is
+infarction), not the difference that a diagnosis makes: what the two share is
 itself a check.
 """
 
@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float
 
 from leadlens.ecg.leads import CHEST_LEADS, LIMB_LEADS, STANDARD_LEADS
 from leadlens.simulate.heart import Fiducials
+from leadlens.simulate.measure import abnormal_q_leads, inverted_t_leads, low_t_leads
+from leadlens.simulate.onsets import is_within
 from leadlens.simulate.programme import Programme
 from leadlens.simulate.rhythm import BeatKind
 
@@ -71,7 +73,7 @@ def _parts(
         delay = 0.040 if name == "TAb" else 0.060
         return [(_t_leads(name, programme), (offset + delay, t_end))]
     if name == "SA":
-        return [(leads, _extreme_intervals(times))]
+        return [(leads, _extreme_intervals(times, programme.duration))]
     simple: dict[str, Interval] = {
         "NSR": (times.p_onset, times.p_offset),
         "SB": (np.where(np.isnan(times.p_onset), times.qrs_onset, times.p_onset), qrs[1]),
@@ -109,9 +111,13 @@ def _between_beats(times: Fiducials) -> Interval:
     return np.minimum(begin, end), end
 
 
-def _extreme_intervals(times: Fiducials) -> Interval:
-    """Return P to R of the beats at both ends of the shortest and of the longest RR interval."""
-    gaps = np.diff(times.qrs_onset)
+def _extreme_intervals(times: Fiducials, duration: float) -> Interval:
+    """Return P to R of the beats at both ends of the shortest and of the longest RR interval.
+
+    Only intervals within the recording count.
+    """
+    is_in = is_within(np.nan_to_num(times.qrs_onset, nan=-9.0), duration)
+    gaps = np.diff(np.where(is_in, times.qrs_onset, np.nan))
     if len(gaps) == 0 or np.isnan(gaps).all():
         return times.p_onset, times.qrs_offset
     longest, shortest = int(np.nanargmax(gaps)), int(np.nanargmin(gaps))
@@ -122,24 +128,20 @@ def _extreme_intervals(times: Fiducials) -> Interval:
 
 def _t_leads(name: str, programme: Programme) -> tuple[str, ...]:
     """Return the leads whose T is inverted, or low where it should be upright."""
-    measures = programme.beats.measures
-    inverted = measures.t_wave[0] <= -0.08
-    low = measures.t_wave[0] < np.maximum(0.055, 0.11 * measures.r_wave[0])
-    upright = [STANDARD_LEADS.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
-    expected = [STANDARD_LEADS.index(lead) for lead in
-                ("I", "II", "aVL", "aVF", "V2", "V3", "V4", "V5", "V6")]  # fmt: skip
-    chosen = {k for k in expected if inverted[k]}
+    found = inverted_t_leads(programme.beats.measures)
     if name == "TAb":
-        chosen |= {k for k in upright if low[k]}
-    return tuple(STANDARD_LEADS[k] for k in sorted(chosen))
+        found = found | low_t_leads(programme.beats.measures)
+    return _named(found)
 
 
 def _q_leads(programme: Programme) -> tuple[str, ...]:
     """Return the leads with a Q that is long and deep enough."""
-    found = programme.beats.measures
-    is_q = (found.q_depth[0] >= 0.09) & (found.q_duration[0] >= 0.018)
-    leads = ("I", "II", "III", "aVL", "aVF", *CHEST_LEADS)
-    return tuple(lead for lead in leads if is_q[STANDARD_LEADS.index(lead)])
+    return _named(abnormal_q_leads(programme.beats.measures))
+
+
+def _named(is_lead: Bool[Array, "1 12"]) -> tuple[str, ...]:
+    """Return the names of the leads of a single recording."""
+    return tuple(np.array(STANDARD_LEADS)[is_lead[0]].tolist())
 
 
 def _low_leads(programme: Programme) -> tuple[str, ...]:

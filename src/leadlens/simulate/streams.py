@@ -6,7 +6,7 @@ whether, or how often, another is used: taking one diagnosis away moves no other
 """
 
 import hashlib
-from functools import cache
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -127,11 +127,19 @@ class Streams:
         return drawn
 
 
-@cache
+_OF_THREAD: Final = threading.local()
+
+
 def _generator() -> tuple[np.random.Philox, np.random.Generator, Any]:
-    """Return a generator to be set to any place; making one takes longer than a draw."""
-    philox = np.random.Philox(0)
-    return philox, np.random.Generator(philox), philox.state
+    """Return this thread's generator, to be set to any place; making one takes longer than a draw.
+
+    Setting and drawing are two steps: threads that shared one would get each other's numbers.
+    """
+    if not hasattr(_OF_THREAD, "generator"):
+        philox = np.random.Philox(0)
+        _OF_THREAD.generator = philox, np.random.Generator(philox), philox.state
+    found: tuple[np.random.Philox, np.random.Generator, Any] = _OF_THREAD.generator
+    return found
 
 
 def between(

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from leadlens.simulate.beat import Beats
+from leadlens.simulate.onsets import reaches_into
 from leadlens.simulate.premature import Premature
-from leadlens.simulate.rhythm import BeatKind, Rhythm, reaches_into
+from leadlens.simulate.rhythm import BeatKind, Rhythm
 from leadlens.simulate.waves import BatchWaves, Waves
 
 Array = np.ndarray

@@ -1,5 +1,7 @@
 """Checked settings: pydantic's verdict in the user's own words."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -10,8 +12,15 @@ from leadlens.errors import ConfigError
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def checked(kind: type[Settings], values: dict[str, Any], where: str) -> Settings:
+def checked(
+    kind: type[Settings],
+    values: dict[str, Any],
+    where: str,
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
     """Return `values` as settings of this kind.
+
+    `options` gives the settings that the user knows by another name.
 
     Raises:
         ConfigError: naming `where`, each faulty setting, and the user's own value.
@@ -19,7 +28,17 @@ def checked(kind: type[Settings], values: dict[str, Any], where: str) -> Setting
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_faults(error)}") from error
+        raise ConfigError(f"{where}: {_faults(error, options)}") from error
+
+
+def differences(there: Any, here: Any, name: str = "") -> list[str]:
+    """Return in words where two nested settings differ, as "name there, not here"."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        prefix = f"{name}." if name else ""
+        keys = sorted({*there, *here})
+        return [text for key in keys
+                for text in differences(there.get(key), here.get(key), prefix + key)]  # fmt: skip
+    return [] if there == here else [f"{name} {there}, not {here}"]
 
 
 def apply_changes(values: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
@@ -52,11 +71,12 @@ def _is_place(value: Any) -> bool:
     return value is None or isinstance(value, dict)
 
 
-def _faults(error: ValidationError) -> str:
+def _faults(error: ValidationError, options: Mapping[str, str]) -> str:
     """Return what pydantic found, fault by fault, with the user's own value."""
     said = []
     for fault in error.errors():
         place = ".".join(str(part) for part in fault["loc"])
+        place = options.get(place, place)
         given = fault["input"]
         value = f" (given: {given!r})" if isinstance(given, str | int | float | list) else ""
         message = fault["msg"].removeprefix("Value error, ")

@@ -200,6 +200,16 @@ def test_a_folder_whose_headers_have_changed_is_another_source(
         ingest(FolderSource.find([tmp_path / "in"]), tmp_path / "s", IngestSettings(fs=50))
 
 
+def test_settings_that_differ_from_those_a_store_was_begun_with_are_named(
+    write_record: Write, tmp_path: Path
+) -> None:
+    write_record(folder=tmp_path / "in")
+    source = FolderSource.find([tmp_path / "in"])
+    ingest(source, tmp_path / "s", IngestSettings(fs=50))
+    with pytest.raises(StoreError, match=r"\(settings.fs 50.0, not 100.0\)"):
+        ingest(source, tmp_path / "s", IngestSettings(fs=100))
+
+
 def test_a_source_without_one_readable_recording_is_refused_with_the_first_reason(
     write_record: Write, tmp_path: Path
 ) -> None:

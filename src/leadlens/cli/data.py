@@ -87,7 +87,7 @@ def simulate(
         "n_recordings": n, "cohort": cohort, "diagnosis": diagnosis, "seed": seed, "fs": fs,
         "duration": duration, "noise": noise, "device": device, "faults": faults, "labels": labels,
     }  # fmt: skip
-    settings = checked(CohortSettings, values, "simulate")
+    settings = checked(CohortSettings, values, "simulate", {"n_recordings": "--n"})
     if form not in FORMATS:
         raise choices("format", form, FORMATS)
     if show:

@@ -2,9 +2,10 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -20,6 +21,8 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda."
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: key=value (repeatable).")
 ]
+
+SILENCE: Final = 20.0
 
 out = Console()
 err = Console(stderr=True)
@@ -54,7 +57,13 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function `(done, total)` that moves a bar on stderr, with the time left."""
+    """Yield a function `(done, total)` that moves a bar on stderr, with the time left.
+
+    Where stderr is no terminal, a line is written now and then instead.
+    """
+    if not err.is_terminal:
+        yield _lines(what, unit)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -65,6 +74,19 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _lines(what: str, unit: str) -> Callable[[int, int], None]:
+    """Return a function `(done, total)` that writes a line on stderr every SILENCE seconds."""
+    last = time.monotonic()
+
+    def move(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SILENCE:
+            last = time.monotonic()
+            say(f"{what}: {done} of {total} {unit}")
+
+    return move
 
 
 def number(value: float, digits: int = 3) -> str:

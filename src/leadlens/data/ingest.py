@@ -41,6 +41,7 @@ from leadlens.files import (
     write_text,
     written_beside,
 )
+from leadlens.settings import differences
 
 PART_SIZE: Final = 256
 _NPY_HEADER: Final = 128
@@ -102,10 +103,11 @@ def ingest(
 def _claim(path: Path, plan: dict[str, object]) -> None:
     """Write the plan into an empty folder, or check that the folder was begun with it."""
     if (path / _PLAN).exists():
-        if read_json(path / _PLAN) != plan:
+        other = differences(read_json(path / _PLAN), plan)
+        if other:
             raise StoreError(
-                f"{path} was begun from other recordings or with other settings: "
-                "choose another folder, or delete this one"
+                f"{path} was begun from other recordings or with other settings "
+                f"({'; '.join(other)}): choose another folder, or delete this one"
             )
     elif path.exists() and (not path.is_dir() or any(not is_partial(p) for p in path.iterdir())):
         raise StoreError(f"{path} exists and is not a store: choose another folder")

@@ -100,9 +100,22 @@ def _shown(batch: Batch, row: int) -> Shown:
     """Return one recording with all its sheets."""
     recording = recording_of(batch, row)
     found = {item.diagnosis: item for item in evidence(batch, row)}
-    sheets = tuple(_sheet(batch, row, recording, names, found) for names in grouped(list(found)))
+    sheets = tuple(_sheet(batch, row, recording, names, found) for names in _joined(found))
     plain = "" if sheets else ecg_paper(recording, name=f"{recording.record_id}-plain")
     return Shown(recording.record_id, _recording_facts(batch, row, recording), sheets, plain)
+
+
+def _joined(found: dict[str, Evidence]) -> list[tuple[str, ...]]:
+    """Return diagnoses that show in the same way together, as they are grouped."""
+    joined: list[tuple[str, ...]] = []
+    for names in grouped(list(found)):
+        for place, others in enumerate(joined):
+            if _is_same(found[names[0]], found[others[0]]):
+                joined[place] = others + names
+                break
+        else:
+            joined.append(names)
+    return joined
 
 
 def _sheet(
@@ -117,7 +130,7 @@ def _sheet(
     figure = measured(batch, row, names[0])
     is_borderline = bool(batch.truth.borderline[row].intersection(names))
     parts = [item.kinds[0], figure, *(["borderline"] if is_borderline else [])]
-    heading = _named(names)
+    heading = "; ".join(_named(group) for group in grouped(names))
     svg = evidence_svg(
         recording,
         item.difference.astype(np.float64),
@@ -134,9 +147,6 @@ def _sheet(
     if item.secondary.any():
         facts.append(("of it secondary", _share(item.secondary, of=item.mask)))
     facts.append(("rule", _share(item.rule) + _where(item.rule)))
-    same = [n for n, other in found.items() if n not in names and _is_same(item, other)]
-    if same:
-        facts.append(("same as", ", ".join(n for n in same if n not in SYNONYMS)))
     return Sheet(heading, svg, tuple(facts))
 
 

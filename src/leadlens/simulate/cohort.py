@@ -17,6 +17,7 @@ from leadlens.ecg.diagnoses import diagnoses
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample_array
+from leadlens.errors import ConfigError
 from leadlens.simulate.annotators import annotate, never_written
 from leadlens.simulate.beat import draw_beats
 from leadlens.simulate.conditions import FINDINGS, Plan, codes_of, planned_as
@@ -235,7 +236,13 @@ def simulate_cohort(settings: CohortSettings, start: int = 0) -> Iterator[Record
 
 
 def simulate_recording(settings: CohortSettings, index: int) -> Recording:
-    """Return recording `index` of the cohort."""
+    """Return recording `index` of the cohort.
+
+    Raises:
+        ConfigError: the cohort has no such recording.
+    """
+    if not 0 <= index < settings.n_recordings:
+        raise ConfigError(f"recording {index}: the cohort has 0 to {settings.n_recordings - 1}")
     return recording_of(programme_batch(settings, np.array([index])), 0)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int
 
 from leadlens.ecg.leads import STANDARD_LEADS
+from leadlens.errors import choices
 from leadlens.simulate.cohort import Batch, clean_leads
 from leadlens.simulate.conditions import Plan
 from leadlens.simulate.heart import Fiducials, reaching_fiducials
@@ -85,7 +86,13 @@ def evidence(batch: Batch, row: int) -> tuple[Evidence, ...]:
 
 
 def evidence_for(batch: Batch, row: int, diagnosis: str) -> Evidence:
-    """Return the evidence of one diagnosis; empty where the recording does not have it."""
+    """Return the evidence of one diagnosis; empty where the recording does not have it.
+
+    Raises:
+        ConfigError: `diagnosis` is not the abbreviation of one of the 30.
+    """
+    if diagnosis not in KINDS:
+        raise choices("diagnosis", diagnosis, sorted(KINDS))
     if diagnosis in batch.truth.names[row]:
         programme = _single(batch.programme, row, batch.programme.plan)
         return _evidence_of(replace(batch, programme=programme), batch, row, diagnosis)

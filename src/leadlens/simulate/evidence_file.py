@@ -111,6 +111,8 @@ def read_evidence(path: str | Path) -> StoredEvidence:
         return _stored(arrays)
     except _DAMAGE as error:
         reason = getattr(error, "strerror", None) or error
+        if "allow_pickle" in str(reason):
+            reason = "it is no archive of arrays"
         raise StoreError(
             f"{path} cannot be read as evidence ({reason}): give a .npz made by "
             "'leadlens simulate --evidence', or delete it and run that command again"

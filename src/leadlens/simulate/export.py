@@ -25,6 +25,7 @@ from leadlens.files import is_partial, read_json, write_json, write_text
 from leadlens.io import write_wfdb
 from leadlens.io.header import codes_of
 from leadlens.io.wfdb import read_header
+from leadlens.settings import differences
 from leadlens.simulate.cohort import Batch, CohortSettings, programme_batch, recording_of
 from leadlens.simulate.evidence_file import (
     StoredEvidence,
@@ -188,10 +189,8 @@ def _check_plan(folder: Path, begun: Any, plan: dict[str, Any]) -> None:
     """Raise a StoreError that names each setting in which the folder differs from the plan."""
     if not isinstance(begun, dict) or not isinstance(begun.get("settings"), dict):
         raise StoreError(f"{folder / MANIFEST} is no simulation's: choose another folder")
-    pairs = [("leadlens", begun.get("leadlens_version"), plan["leadlens_version"])]
-    for name in sorted({*begun["settings"], *plan["settings"]}):
-        pairs.append((name, begun["settings"].get(name), plan["settings"].get(name)))
-    other = [f"{name} {there}, not {here}" for name, there, here in pairs if there != here]
+    other = differences(begun.get("leadlens_version"), plan["leadlens_version"], "leadlens")
+    other += differences(begun["settings"], plan["settings"])
     if other:
         raise StoreError(
             f"{folder} was made with other settings ({'; '.join(other)}): "

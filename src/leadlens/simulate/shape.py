@@ -22,7 +22,7 @@ TERMINAL_CONDITIONS: Final = ("RBBB", "IRBBB", "rSr")
 
 # x and z of the eight nodes of a left bundle branch block, mV
 _LBBB_X: Final = np.array([0.02, 0.20, 0.30, 0.40, 0.45, 0.45, 0.25, 0.05])
-_LBBB_Z: Final = np.array([-0.08, 0.25, 1.00, 1.20, 0.70, 0.30, 0.10, 0.00])
+_LBBB_Z: Final = np.array([-0.08, 0.15, 0.65, 1.05, 1.05, 0.75, 0.35, 0.05])
 
 _DURATIONS: Final = {
     "RBBB": (0.120, 0.126, 0.168),
@@ -98,10 +98,10 @@ def _left_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> 
 
 def _right_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
     """Put in the late forces to the right and front of a right bundle branch block."""
-    for name, (low, high) in {
-        "RBBB": (0.38, 0.85),
-        "IRBBB": (0.30, 0.65),
-        "rSr": (0.18, 0.50),
+    for name, (low, high, backward) in {
+        "RBBB": (0.60, 1.40, 0.35),
+        "IRBBB": (0.30, 0.70, 0.6),
+        "rSr": (0.18, 0.50, 1.0),
     }.items():
         rows = plan.rows(name)
         uniform = streams.take(rows).uniform(name, 3)
@@ -110,6 +110,7 @@ def _right_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) ->
             [between(uniform[:, 0], -0.8, -0.45), 0.15 * normal[:, 0],
              between(uniform[:, 1], -0.75, -0.35)], axis=1
         )  # fmt: skip
+        qrs[rows, 3:8, 2] *= backward  # late forces of the right ventricle cancel part of them
         qrs[rows, 5:8] *= 0.6
         qrs[rows, TERMINAL] = direction * between(uniform[:, 2], low, high)[:, None]
 

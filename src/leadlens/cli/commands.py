@@ -62,8 +62,3 @@ app.command()(models.evaluate)
 app.command()(models.explain)
 app.command()(models.predict)
 app.command()(study.report)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

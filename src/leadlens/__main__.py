@@ -1,0 +1,5 @@
+"""`python -m leadlens` is the command `leadlens`."""
+
+from leadlens.cli import main
+
+main()

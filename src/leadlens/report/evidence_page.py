@@ -22,6 +22,9 @@ __all__ = ["evidence_page"]
 SYNONYMS: Final = {"CRBBB": "RBBB", "CLBBB": "LBBB", "SVPB": "PAC", "VPB": "PVC", "LPR": "IAVB"}
 """Diagnoses that are the same finding in the simulator as another, and share its sheet."""
 
+GENERAL: Final = ("BBB", "Brady")
+"""Diagnoses that more particular ones are examples of."""
+
 KINDS: Final = {
     "additive": "waves have another shape or are there besides",
     "timing": "waves come at other times",
@@ -106,9 +109,9 @@ def _shown(batch: Batch, row: int) -> Shown:
 
 
 def _joined(found: dict[str, Evidence]) -> list[tuple[str, ...]]:
-    """Return diagnoses that show in the same way together, as they are grouped."""
+    """Return diagnoses that show in the same way together, the general ones behind."""
     joined: list[tuple[str, ...]] = []
-    for names in grouped(list(found)):
+    for names in sorted(grouped(list(found)), key=lambda names: names[0] in GENERAL):
         for place, others in enumerate(joined):
             if _is_same(found[names[0]], found[others[0]]):
                 joined[place] = others + names

@@ -169,6 +169,31 @@ def test_left_anterior_block_needs_axis_rs_below_and_r_in_avl_and_is_left_axis()
     assert "LAnFB" not in given(replace(NORMAL, qrs_axis=-55.0))
 
 
+def test_left_anterior_block_may_have_its_first_forces_in_one_inferior_lead_or_in_avl() -> None:
+    inferior = ("II", "III", "aVF")
+    deep = dict.fromkeys(inferior, 0.0) | {"aVL": 0.9}
+    below = dict.fromkeys(inferior, 0.6)
+    without = replace(
+        with_waves(
+            r_wave=deep, s_wave=dict.fromkeys((*inferior, "aVL"), 0.0), q_depth=below | {"aVL": 0.0}
+        ),
+        qrs_axis=-60.0,
+    )
+    assert "LAnFB" not in given(without)  # QS in all three is rather an inferior infarct
+    one = with_waves(
+        without, r_wave=deep | {"II": 0.1}, s_wave={"II": -0.6}, q_depth=below | {"II": 0.0}
+    )
+    assert "LAnFB" in given(one)
+    assert "LAnFB" in given(with_waves(without, q_depth=below | {"aVL": 0.1}))
+
+
+def test_waves_that_resemble_each_other_only_somewhat_are_no_p_of_an_irregular_rhythm() -> None:
+    rr = np.random.default_rng(1).uniform(0.6, 1.1, len(NORMAL.rr))
+    for fit, expected in ((0.65, True), (0.95, False)):
+        atrial = replace(NORMAL.atrial, p_share=0.85, p_fit=np.full(len(rr) + 1, fit))
+        assert ("AF" in given(replace(NORMAL, rr=rr, atrial=atrial))) is expected
+
+
 def test_low_voltage_asks_all_limb_or_all_chest_leads() -> None:
     limb = dict.fromkeys(STANDARD_LEADS[:6], 0.45)
     assert "LQRSV" in given(with_waves(peak_to_peak=limb))

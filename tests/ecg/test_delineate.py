@@ -165,6 +165,16 @@ def test_a_sloping_st_segment_does_not_lengthen_the_qrs() -> None:
     np.testing.assert_allclose(marks.qrs_offset, TRUTH["qrs_offset"], atol=0.012)
 
 
+def test_the_qrs_ends_where_only_a_levelling_st_moves_on() -> None:
+    times, slope = np.arange(5000) / 500.0, np.zeros(5000)
+    for beat in BEATS:
+        after = np.clip(times - beat.onset - 0.09, 0.0, 0.4)
+        slope += (1.0 - np.exp(-after / 0.06)) * np.clip((0.4 - after) / 0.2, 0.0, 1.0)
+    gains = np.array([0.1, 0.05, -0.2, -0.3, -0.2, 0.0, 0.1, 0.1])
+    marks = delineate(render(BEATS, extra=1.2 * np.outer(gains, slope)))
+    np.testing.assert_allclose(marks.qrs_offset, TRUTH["qrs_offset"], atol=0.012)
+
+
 def test_each_instant_comes_after_the_one_before() -> None:
     marks = delineate(render(regular(rr=0.62, qt=0.33), noise=0.02))
     order = ["p_onset", "p_offset", "qrs_onset", "r_peak", "qrs_offset", "t_peak", "t_offset"]

@@ -72,6 +72,9 @@ def write(cohort: str, path: Path, size: int = 1000) -> None:
                 "qrs_centre": beats.qrs_centre,
                 "qrs_width": beats.qrs_width,
                 "qrs_vector": beats.qrs_vector,
+                "residual": beats.residual[0],
+                "residual_wave": beats.residual[1],
+                "axis": beats.measures.axis,
             }
         )
     table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

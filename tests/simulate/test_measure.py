@@ -23,7 +23,9 @@ def measures_with(changed: str, value: float, leads: tuple[str, ...] = ()) -> Me
         "s_wave": np.full((1, 12), -0.3),
         "q_duration": np.zeros((1, 12)),
         "q_depth": np.full((1, 12), 0.15),
+        "r_peak_time": np.full((1, 12), 0.04),
         "late_v1": np.zeros(1),
+        "late_v2": np.zeros(1),
         "t_wave": np.full((1, 12), 0.3),
     }
     rows = [STANDARD_LEADS.index(lead) for lead in leads]

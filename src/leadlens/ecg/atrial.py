@@ -29,7 +29,7 @@ P_RECURS: Final = 0.5
 FLUTTER_RATES: Final = (220.0, 350.0)
 """Slowest and fastest flutter, 1/min; 2:1 conduction only from FASTER_2_1."""
 FASTER_2_1: Final = 243.0
-FLUTTER_SCORE: Final = {2: 0.80, 3: 0.84}
+FLUTTER_SCORE: Final = {2: 0.83, 3: 0.84}
 """Least correlation of flutter with itself at 2:1 and 3:1 block; at others OTHER_SCORE. The highest
 of 1,000 simulated recordings without flutter was 0.62, but 0.79 at 3:1 block, where P, T and QRS of
 a tachycardia may be as far apart; at 2:1 block the two overlap."""

@@ -37,6 +37,8 @@ P_FITS: Final = 0.55
 J_VELOCITY, ST_VELOCITY = 0.06, 0.10
 """Where the velocity is least and below the first part of its peak, and stays below the second,
 the QRS has ended and a sloping ST begins."""
+DRIFT_REACH: Final = 0.024
+"""How much earlier the QRS may have ended if the slope of ST does not count, s."""
 CENTRE: Final = round(BEFORE * FS)
 
 Array = np.ndarray
@@ -178,7 +180,8 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[float, float]:
     """Return the first and last sample of the QRS, with fractions, by spatial velocity.
 
     The threshold rises above 2.7 % of the peak where the quiet before the QRS, or the ST segment
-    after it, is itself not still: noise, or the slope of a strained ST. The velocity also dips
+    after it, is itself not still: noise, or the slope of a strained ST; and the QRS has ended where
+    nothing but that slope moves. The velocity also dips
     on top of a broad R or R': an end from which the magnitude falls on by 10 % is none.
     """
     speed = np.convolve(np.nan_to_num(velocity(beat)), np.ones(3) / 3.0, "same")
@@ -200,11 +203,24 @@ def _qrs_limits(beat: Float[Array, "lead sample"]) -> tuple[float, float]:
     after = np.where(is_hump, np.inf, speed[last_loud:])
     offset = last_loud + _first_quiet(after, offset_level, round(0.10 * FS))
     offset = min(offset, last_loud + _j_point(after, speed[peak]))
+    still_moving = np.where(is_hump, np.inf, _less_drift(beat, offset)[last_loud:])
+    earlier = last_loud + _first_quiet(still_moving, lowest, round(0.10 * FS))
+    if 0 < offset - earlier < round(DRIFT_REACH * FS):
+        offset, offset_level = earlier, lowest
+        speed = np.concatenate([speed[:last_loud], still_moving])
     onset, offset = max(onset, 3), min(offset, beat.shape[1] - 4)
     return (
         onset + _beyond(speed[onset], speed[onset + 1], onset_level),
         offset - _beyond(speed[offset], speed[offset - 1], offset_level),
     )
+
+
+def _less_drift(beat: Float[Array, "lead sample"], offset: int) -> Float[Array, " sample"]:
+    """Return the spatial velocity relative to the slope of ST from 8 to 48 ms after `offset`."""
+    slope = np.gradient(beat, axis=1)
+    after = np.nan_to_num(slope[:, offset + 4 : offset + 24])
+    drift = after.mean(axis=1, keepdims=True) if after.shape[1] else 0.0
+    return np.convolve(magnitude(slope - drift) * FS, np.ones(3) / 3.0, "same")
 
 
 def _beyond(quiet: float, loud: float, level: float) -> float:

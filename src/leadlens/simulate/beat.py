@@ -35,7 +35,7 @@ from leadlens.simulate.shape import (
     turn_to_axis,
 )
 from leadlens.simulate.streams import Streams, between
-from leadlens.simulate.torso import calibration, draw_lead_fields
+from leadlens.simulate.torso import calibration, draw_lead_fields, draw_residual, with_residual
 
 MAX_ATTEMPTS: Final = 120
 CLEARANCE: Final = 0.28
@@ -43,6 +43,8 @@ CLEARANCE: Final = 0.28
 Q_CLEARANCE: Final = 0.45
 """The same for Q waves: a normal septal q is short and shallow."""
 NEAR_SHARE: Final = 0.15
+DURATION_ERROR: Final = 0.005
+"""How far the QRS duration may be from the programmed one, s; less than the borderline band."""
 LAST_NODE_SPREAD: Final = 0.5
 """Part of the measured spread that the last two nodes of the QRS get: the fit lets them take up
 the beginning of ST, and at full spread they make a notch at J that real beats do not have."""
@@ -64,6 +66,8 @@ class Beats:
         qrs_centre, qrs_width, qrs_vector: the QRS as Gaussians.
         qrs_duration: between the passes of VELOCITY_SHARE, s.
         after_qrs: T, ST, J and U.
+        residual: what the three dipole components do not explain of the QRS: on the leads (8) and
+            at the waves; about 5 % of its height.
         measures: of the noise-free beat.
     """
 
@@ -73,6 +77,7 @@ class Beats:
     qrs_vector: Float[Array, "n wave 3"]
     qrs_duration: Float[Array, " n"]
     after_qrs: Repolarisation
+    residual: tuple[Float[Array, "n 8"], Float[Array, "n wave"]]
     measures: Measures
 
 
@@ -120,8 +125,11 @@ def shape_beats(plan: Plan, is_male: Bool[Array, " n"], streams: Streams) -> Bea
     after = repolarisation(plan, qrs, t_vector, excess, is_male, streams)
     if plan.has("LQRSV").any():
         field, after = _lower_voltage(plan, field, healthy, normal, after, streams)
-    measures = measure(field, centre, width, qrs, _t_peak(after), total)
-    return Beats(field, centre, width, qrs, total, after, measures)
+    residual = draw_residual(qrs, streams.first)
+    # criteria are met or missed on the leads, where the residual turns the axis by up to 10 degrees
+    whole = with_residual(field, qrs, residual)
+    measures = measure(whole[0], centre, width, whole[1], _t_peak(after), total)
+    return Beats(field, centre, width, qrs, total, after, residual, measures)
 
 
 def judged(plan: Plan) -> Answers:
@@ -151,6 +159,8 @@ def _fits(plan: Plan, is_male: Bool[Array, " n"], streams: Streams) -> Bool[Arra
     is_near = streams.uniform("near", 1)[:, 0] < NEAR_SHARE
     beats = shape_beats(plan, is_male, streams)
     does_fit = _meets_exactly(plan, beats.measures, is_near) & _looks_right(plan, beats)
+    candidates = np.flatnonzero(does_fit)
+    does_fit[candidates] = _lasts_as_planned(beats, candidates)
     candidates = np.flatnonzero(does_fit)
     rows, twins = _twin_plans(plan, candidates)
     if len(rows):
@@ -338,6 +348,7 @@ def _looks_right(plan: Plan, beats: Beats) -> Bool[Array, " n"]:
     does_fit &= is_free | (found.late_v1 < 0.12)
     # R in V6 and I, hardly any in V1 for a left-sided one
     does_fit &= ~left | ((r["V6"] > 0.35) & (r["V1"] < 0.3) & (r["I"] > 0.25))
+    does_fit &= ~plan.has("NSIVCB") | ~_looks_like_a_branch(found)
     # axis, rS in II, R in aVL without Q in the inferior leads
     fascicular = (found.axis < -45.0) & (found.axis > -90.0) & (r["II"] < -0.8 * s["II"])
     fascicular &= (r["aVL"] > 0.25) & (of_lead(found.q_duration, "aVF") < 0.012)
@@ -346,6 +357,34 @@ def _looks_right(plan: Plan, beats: Beats) -> Bool[Array, " n"]:
     does_fit &= is_marked | (found.axis > -45.0) | plan.has("RAD")
     voltage = np.maximum(found.limb_voltage / 3.2, found.chest_voltage / 5.5)
     return does_fit & (voltage < 1.0)
+
+
+def _lasts_as_planned(beats: Beats, rows: Int[Array, " m"]) -> Bool[Array, " m"]:
+    """Return which beats' QRS lasts as programmed within `DURATION_ERROR`, whatever was put in.
+
+    The duration is fitted to the conduction alone, so that twins share it.
+    """
+    pattern, height = beats.residual
+    lead_field, qrs = with_residual(
+        beats.lead_field[rows], beats.qrs_vector[rows], (pattern[rows], height[rows])
+    )
+    begin, end = qrs_limits(lead_field, beats.qrs_centre[rows], beats.qrs_width[rows], qrs)
+    return np.asarray(np.abs(end - begin - beats.qrs_duration[rows]) < DURATION_ERROR)
+
+
+def _looks_like_a_branch(found: Measures) -> Bool[Array, " n"]:
+    """Return which beats have the pattern of a bundle branch, which an unspecific delay has not.
+
+    Right: R' in V1 or V2 and S in I or V6; left: little R in V1, and R late and without q in two
+    of I, V5 and V6 (after Surawicz et al. 2009).
+    """
+    s_wave, q_depth, peak = found.s_wave, found.q_depth, found.r_peak_time
+    is_right = np.maximum(found.late_v1, found.late_v2) > 0.08
+    is_right &= (of_lead(s_wave, "I") < -0.08) | (of_lead(s_wave, "V6") < -0.08)
+    is_late = (peak > 0.060) & (q_depth < 0.1 * found.r_wave)
+    lateral = [of_lead(is_late, lead) for lead in ("I", "V5", "V6")]
+    is_left = (of_lead(found.r_wave, "V1") < 0.3) & (np.sum(lateral, axis=0) >= 2)
+    return is_right | is_left
 
 
 __all__ = ["RHYTHMS", "Beats", "axis_of", "draw_beats", "expected", "judged", "shape_beats"]

@@ -48,7 +48,7 @@ def add_heart(
     for waves in (ventricles.wide_qrs.of(row), ventricles.repolarisation.of(row)):
         add_waves(sources[:3], waves, fs, low_pass)
     add_waves(sources[4:7], programme.p_waves.of(row), fs, low_pass)
-    mix = [beats.lead_field[row], programme.residual[0][row][:, None], atria.lead_field[row]]
+    mix = [beats.lead_field[row], beats.residual[0][row][:, None], atria.lead_field[row]]
     if others is not None:
         sources[7:] = others
         mix.append(atria.pattern[row])

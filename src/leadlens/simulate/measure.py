@@ -44,7 +44,9 @@ class Measures:
         q_duration: length of the initial negative deflection, s.
         q_depth: its depth; both 0 where the QRS starts upward.
         is_qs: where the QRS has no positive part.
+        r_peak_time: QRS onset to the highest point in each lead, s.
         late_v1: largest value in V1 in the last 45 % of the QRS.
+        late_v2: the same in V2.
         t_wave: T amplitude in each standard lead, signed.
     """
 
@@ -56,19 +58,24 @@ class Measures:
     q_duration: Float[Array, "n 12"]
     q_depth: Float[Array, "n 12"]
     is_qs: Bool[Array, "n 12"]
+    r_peak_time: Float[Array, "n 12"]
     late_v1: Float[Array, " n"]
+    late_v2: Float[Array, " n"]
     t_wave: Float[Array, "n 12"]
 
 
 def measure(
-    lead_field: Float[Array, "n 8 3"],
+    lead_field: Float[Array, "n 8 source"],
     centre: Float[Array, "n wave"],
     width: Float[Array, "n wave"],
-    qrs: Float[Array, "n wave 3"],
+    qrs: Float[Array, "n wave source"],
     t_vector: Float[Array, "n 3"],
     qrs_duration: Float[Array, " n"],
 ) -> Measures:
-    """Return the measures of beats whose QRS is a sum of Gaussians (s) with vectors (mV)."""
+    """Return the measures of beats whose QRS is a sum of Gaussians (s) with vectors (mV).
+
+    Sources are the components of the dipole, and the residual where it is given.
+    """
     given = (lead_field, centre, width, qrs, t_vector, qrs_duration)
     parts = [
         _measure(*(values[first : first + _BLOCK] for values in given))
@@ -79,10 +86,10 @@ def measure(
 
 
 def _measure(
-    lead_field: Float[Array, "n 8 3"],
+    lead_field: Float[Array, "n 8 source"],
     centre: Float[Array, "n wave"],
     width: Float[Array, "n wave"],
-    qrs: Float[Array, "n wave 3"],
+    qrs: Float[Array, "n wave source"],
     t_vector: Float[Array, "n 3"],
     qrs_duration: Float[Array, " n"],
 ) -> Measures:
@@ -101,7 +108,7 @@ def _measure(
     is_q = (waves < -0.02) & ~has_risen
     depth = np.where(has_risen, np.float32(0.0), -waves).max(axis=2)
     is_late = (0.55 * qrs_duration[:, None] < _TIMES) & (qrs_duration[:, None] + 0.01 > _TIMES)
-    t_independent = np.einsum("nlx,nx->nl", lead_field, t_vector)
+    t_independent = np.einsum("nlx,nx->nl", lead_field[:, :, :3], t_vector)
     return Measures(
         axis=axis_of(lead_field, qrs, width),
         limb_voltage=span[:, :6].max(axis=1),
@@ -111,13 +118,17 @@ def _measure(
         q_duration=is_q.sum(axis=2) * STEP,
         q_depth=np.maximum(depth, np.float32(0.0)),
         is_qs=~has_risen[:, :, -1],
+        r_peak_time=_TIMES[waves.argmax(axis=2)],
         late_v1=np.where(is_late, waves[:, 6], np.float32(-np.inf)).max(axis=1),
+        late_v2=np.where(is_late, waves[:, 7], np.float32(-np.inf)).max(axis=1),
         t_wave=standard(t_independent),
     )
 
 
 def axis_of(
-    lead_field: Float[Array, "n 8 3"], qrs: Float[Array, "n wave 3"], width: Float[Array, "n wave"]
+    lead_field: Float[Array, "n 8 source"],
+    qrs: Float[Array, "n wave source"],
+    width: Float[Array, "n wave"],
 ) -> Float[Array, " n"]:
     """Return the frontal QRS axis in degrees: I points to 0, aVF to 90, II to 60.
 
@@ -130,10 +141,10 @@ def axis_of(
 
 
 def qrs_limits(
-    lead_field: Float[Array, "n 8 3"],
+    lead_field: Float[Array, "n 8 source"],
     centre: Float[Array, "n wave"],
     width: Float[Array, "n wave"],
-    qrs: Float[Array, "n wave 3"],
+    qrs: Float[Array, "n wave source"],
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Return QRS onset and offset in s: where the spatial velocity passes VELOCITY_SHARE."""
     scaled = _scaled_times(centre, width)
@@ -160,8 +171,8 @@ def _scaled_times(
 
 
 def _on_leads(
-    lead_field: Float[Array, "n 8 3"],
-    qrs: Float[Array, "n wave 3"],
+    lead_field: Float[Array, "n 8 source"],
+    qrs: Float[Array, "n wave source"],
     shape: Float32[Array, "n wave time"],
 ) -> Float32[Array, "n 8 time"]:
     """Return the waves on the eight independent leads."""

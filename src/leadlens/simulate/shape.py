@@ -87,7 +87,7 @@ def _left_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> 
         rows = plan.rows(name)
         uniform = streams.take(rows).uniform(name, 4)
         gain = between(uniform[:, :1], 0.75, 1.3)
-        wide = (1.0, 1.8) if name == "LBBB" else (1.4, 2.4)
+        wide = (1.2, 2.0) if name == "LBBB" else (1.4, 2.4)
         qrs[rows, :8, 0] = _LBBB_X * gain * between(uniform[:, 1:2], *wide)
         qrs[rows, :8, 1] *= 0.3
         qrs[rows, :8, 2] = _LBBB_Z * gain * between(uniform[:, 2:3], 0.8, 1.2)
@@ -107,8 +107,8 @@ def _right_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) ->
         uniform = streams.take(rows).uniform(name, 3)
         normal = streams.take(rows).normal(f"{name}.direction", 1)
         direction = np.stack(
-            [between(uniform[:, 0], -0.8, -0.45), 0.15 * normal[:, 0],
-             between(uniform[:, 1], -0.75, -0.35)], axis=1
+            [between(uniform[:, 0], -0.65, -0.35), 0.15 * normal[:, 0],
+             between(uniform[:, 1], -0.85, -0.45)], axis=1
         )  # fmt: skip
         qrs[rows, 3:8, 2] *= backward  # late forces of the right ventricle cancel part of them
         qrs[rows, 5:8] *= 0.6

@@ -74,6 +74,29 @@ def draw_atrial_lead_fields(streams: Streams) -> Float[Array, "n 8 3"]:
     return calibration().atrial_lead_field * (1.0 + 0.12 * normal)
 
 
+def draw_residual(
+    qrs: Float[Array, "n wave 3"], streams: Streams
+) -> tuple[Float[Array, "n 8"], Float[Array, "n wave"]]:
+    """Return the non-dipolar part of the QRS: a pattern on the leads, and a height a wave."""
+    n_waves = qrs.shape[1]
+    normal = streams.normal("residual", 8 + n_waves)
+    height = np.linalg.norm(qrs, axis=2)
+    return normal[:, :8], 0.05 * height * normal[:, 8:]
+
+
+def with_residual(
+    field: Float[Array, "n 8 3"],
+    qrs: Float[Array, "n wave 3"],
+    residual: tuple[Float[Array, "n 8"], Float[Array, "n wave"]],
+) -> tuple[Float[Array, "n 8 4"], Float[Array, "n wave 4"]]:
+    """Return lead fields and vectors with the residual as a fourth component."""
+    pattern, height = residual
+    return (
+        np.concatenate([field, pattern[:, :, None]], axis=2),
+        np.concatenate([qrs, height[:, :, None]], axis=2),
+    )
+
+
 def twelve_leads(independent: Float32[Array, "8 time"]) -> Float32[Array, "12 time"]:
     """Return the twelve standard leads of I, II, V1 to V6.
 

@@ -18,8 +18,8 @@ from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample_array
 from leadlens.errors import ConfigError
+from leadlens.simulate.accept import draw_beats
 from leadlens.simulate.annotators import annotate, never_written
-from leadlens.simulate.beat import draw_beats
 from leadlens.simulate.conditions import FINDINGS, Plan, codes_of, planned_as
 from leadlens.simulate.devices import (
     DEVICE_NAMES,

@@ -42,6 +42,9 @@ Repolarisation is not judged where depolarisation explains it (bundle branch blo
 
 FINDINGS: Final = tuple(EXCLUDES)
 
+SHAPING: Final = tuple(name for name in FINDINGS if name not in ("IAVB", "PAC", "PVC", "LQT"))
+"""Findings that shape the dominant beat."""
+
 LOOKALIKES: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
     "LVH": (0.06, ("LQRSV", "LBBB", "RBBB", "IRBBB", "PR", "QAb", "PRWP")),
     "STD": (0.06, ("LBBB", "RBBB", "PR", "TAb", "TInv")),

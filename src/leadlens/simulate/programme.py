@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
+from leadlens.simulate.accept import MEASURED, judged
 from leadlens.simulate.atria import Atria, draw_atria, draw_p_waves
-from leadlens.simulate.beat import MEASURED, Beats, judged, shape_beats
+from leadlens.simulate.beat import Beats, shape_beats
 from leadlens.simulate.conditions import SINUS, Plan, implied
 from leadlens.simulate.ectopy import put_premature
 from leadlens.simulate.measure import Answers, criteria

@@ -14,6 +14,7 @@ from leadlens.report.evidence_figures import measured
 from leadlens.report.evidence_page import grouped
 from leadlens.report.evidence_sheet import evidence_svg
 from leadlens.simulate import Batch, CohortSettings, evidence_for, programme_batch, recording_of
+from leadlens.simulate.conditions import RHYTHMS
 from leadlens.simulate.evidence import KINDS
 
 HERE = Path(__file__).resolve().parent
@@ -36,10 +37,10 @@ _SIGNS = {
     "LBBB": "QRS of 120 ms or more, broad notched R in I and V6, deep S in V1 to V3, T against it",
     "BBB": "either of the two",
     "IRBBB": "the shape of right bundle branch block with a QRS of 110 to 119 ms",
-    "LAnFB": "axis -45 to -90 degrees, rS in II, III and aVF, qR in aVL",
+    "LAnFB": "axis -45 to -90 degrees, rS in II, III and aVF, R (most with q) in aVL",
     "NSIVCB": "QRS above 110 ms with neither pattern",
-    "LAD": "axis below -30 degrees: QRS negative in II",
-    "RAD": "axis above 90 degrees: QRS negative in I",
+    "LAD": "axis from -30 to -100 degrees: QRS negative in II",
+    "RAD": "axis from 90 to 260 degrees: QRS negative in I",
     "LQRSV": "QRS below 0.5 mV in all limb leads, or below 1 mV in all chest leads",
     "QAb": "long and deep Q in neighbouring leads",
     "PRWP": "R of 0.3 mV or less in V3",
@@ -50,16 +51,21 @@ _SIGNS = {
 
 
 def choose(name: str) -> tuple[Batch, int]:
-    """Return a clear recording of a diagnosis: the fewest labels, nothing close to a threshold."""
+    """Return a clear recording of a diagnosis: in normal sinus rhythm, unless it is a rhythm.
+
+    Without look-alikes and not close to a threshold if possible, and with the fewest labels.
+    """
     cohort = {"cohort": "balanced"} if name == "NSR" else {"cohort": "pairs", "diagnosis": name}
     settings = CohortSettings(**cohort, n_recordings=2 * N_TRIED, seed=SEED, device="ptb-xl")
     batch = programme_batch(settings, np.arange(0, 2 * N_TRIED, 2))
     truth, plan = batch.truth, batch.programme.plan
+    is_normal = plan.has("NSR") if name not in (*RHYTHMS, "Brady") else ~plan.has("EAR")
     rows = [row for row in range(len(batch)) if name in truth.names[row]]
 
-    def clutter(row: int) -> tuple[int, bool, int]:
+    def clutter(row: int) -> tuple[bool, bool, bool, int]:
         near = name in truth.borderline[row]
-        return (len(truth.names[row]), near, int(plan.lookalike[row].sum()))
+        has_lookalike = bool(plan.lookalike[row].any())
+        return (not is_normal[row], has_lookalike, near, len(truth.names[row]))
 
     best = min(rows, key=clutter)
     return batch, best

@@ -100,7 +100,10 @@ def _t_wave(programme: Programme, row: int) -> str:
     t_wave, r_wave = found.t_wave[row], found.r_wave[row]
     depth = t_wave if is_inverted else t_wave - np.maximum(0.05, 0.1 * r_wave)
     column = int(np.where(is_met, depth, np.inf).argmin())
-    lead, height = STANDARD_LEADS[column], f"{t_wave[column]:.2f}".replace("-", "\u2212")
+    lead, height = (
+        STANDARD_LEADS[column],
+        f"{round(float(t_wave[column]), 2) + 0.0:.2f}".replace("-", "\u2212"),
+    )
     beside = f" behind an R of {r_wave[column]:.1f} mV" if t_wave[column] >= 0.05 else ""
     return f"T in {lead} {height} mV{beside}"
 

@@ -11,6 +11,7 @@ from leadlens.simulate.cohort import (
     simulate_recording,
 )
 from leadlens.simulate.evidence import Evidence, evidence, evidence_for
+from leadlens.simulate.evidence_file import read_evidence
 
 __all__ = [
     "Batch",
@@ -19,6 +20,7 @@ __all__ = [
     "evidence",
     "evidence_for",
     "programme_batch",
+    "read_evidence",
     "recording_of",
     "render_all",
     "simulate_batches",

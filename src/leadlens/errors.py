@@ -5,6 +5,7 @@ LeadlensError           the root; the command line prints it without a traceback
   SignalError           a recording does not allow what was asked of it
   ConfigError           settings that contradict each other, or that name something unknown
   StoreError            a store is missing, damaged, or does not fit the request
+  FetchError            a data set cannot be fetched, whole and unchanged
   BundleError           a saved model is missing, damaged, or does not fit the input
   TrainingError         training cannot go on (a loss that is not a number, no data)
   MissingExtraError     an optional dependency is not installed
@@ -34,6 +35,10 @@ class ConfigError(LeadlensError):
 
 class StoreError(LeadlensError):
     """A store that is missing, damaged, or does not fit the request."""
+
+
+class FetchError(LeadlensError):
+    """A data set that cannot be fetched; the message says what is kept and how to go on."""
 
 
 class BundleError(LeadlensError):

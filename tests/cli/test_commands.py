@@ -31,6 +31,7 @@ TINY = [
 ]
 COMMANDS: list[list[str]] = [
     ["demo"],
+    ["fetch"],
     ["ingest"],
     ["simulate"],
     ["study"],

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 import leadlens
-from leadlens.cli import data, models, study
+from leadlens.cli import data, fetching, models, study
 from leadlens.cli.terminal import say
 from leadlens.errors import LeadlensError
 
@@ -54,6 +54,7 @@ def _version(
 
 
 app.command()(study.demo)
+app.command()(fetching.fetch)
 app.command()(data.ingest)
 app.command()(data.simulate)
 app.add_typer(study.app, name="study")

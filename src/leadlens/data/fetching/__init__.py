@@ -1,0 +1,1 @@
+"""Fetching public data sets: whole or absent, resumed, checked."""

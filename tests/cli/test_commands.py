@@ -389,6 +389,42 @@ def test_ingesting_a_folder_without_any_record_is_refused(
     assert_refused(leadlens("ingest", tmp_path / "empty", "--out", "s"), "no WFDB header")
 
 
+def test_ingest_takes_labels_from_a_table_and_says_what_it_does_not_name(
+    leadlens: Callable[..., Outcome], write_record: Callable[..., Path]
+) -> None:
+    folder = write_record("A0001").parent
+    write_record("A0002")
+    Path("labels.csv").write_text("record,codes,fold\nA0002,AF,4\n")
+    words = ("ingest", folder, "--labels", "labels.csv", "--fs", "50", "--workers", "1")
+    outcome = leadlens(*words, "--out", "store")
+    assert outcome.code == 0
+    assert "labels.csv has no row for 1 of 2 recordings" in " ".join(outcome.stderr.split())
+    rows = open_store("store").rows
+    assert [(row.codes, row.fold) for row in rows] == [("426783006", ""), ("164889003", "4")]
+    assert len(leadlens(*words, "--out", "store", "--json").json["notes"]) == 1
+    Path("labels.csv").write_text("record,codes\nA9,AF\n")
+    assert_refused(leadlens(*words, "--out", "other"), "there is no recording 'A9'")
+
+
+def test_ingest_refuses_an_unknown_source_with_the_known_ones(
+    leadlens: Callable[..., Outcome], write_record: Callable[..., Path]
+) -> None:
+    folder = write_record().parent
+    outcome = leadlens("ingest", folder, "--out", "s", "--source", "mimic")
+    assert_refused(outcome, "unknown source 'mimic': allowed values are wfdb, ptb-xl")
+
+
+def test_what_a_hospital_never_annotated_is_unknown_unless_all_is_known(
+    leadlens: Callable[..., Outcome], write_record: Callable[..., Path], tmp_path: Path
+) -> None:
+    write_record("JS20000", folder=tmp_path / "ningbo")
+    words = ("ingest", tmp_path / "ningbo", "--fs", "50", "--workers", "1", "--out")
+    assert leadlens(*words, "default").code == 0
+    assert leadlens(*words, "published", "--all-known").code == 0
+    unknown = [open_store(path).rows[0].not_annotated for path in ("default", "published")]
+    assert unknown == [diagnosis("AF").code, ""]
+
+
 def test_training_prints_scores_and_saves_a_model(
     leadlens: Callable[..., Outcome], tiny_study: Path
 ) -> None:

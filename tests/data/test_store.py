@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from recordings import make_recording
 
+from leadlens.data.index import read_rows
 from leadlens.data.store import LARGEST_COUNT, Store, open_store, to_counts, to_millivolts
 from leadlens.errors import StoreError
 
@@ -124,6 +125,15 @@ def test_a_damaged_manifest_is_refused(copied: Path, damage: Callable[[str], str
     manifest.write_text(damage(manifest.read_text()))
     with pytest.raises(StoreError, match=r"manifest.json"):
         open_store(copied)
+
+
+def test_an_index_from_before_folds_were_kept_is_still_read(
+    small_store: Store, tmp_path: Path
+) -> None:
+    lines = (small_store.path / "index.csv").read_text().splitlines()
+    assert lines[0].endswith(",fold")
+    (tmp_path / "index.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    assert read_rows(tmp_path / "index.csv") == small_store.rows
 
 
 def test_labels_of_a_store_are_the_codes_of_its_recordings(small_store: Store) -> None:

@@ -90,6 +90,12 @@ def test_sexes_are_read_in_every_spelling(text: str, sex: str | None) -> None:
     assert sex_of(header(f"# Sex: {text}")) == sex
 
 
+def test_keys_in_angle_brackets_are_understood() -> None:
+    parsed = header("#<age>: >89", "#<sex>: F")
+    assert (age_of(parsed), sex_of(parsed)) == (90.0, "female")
+    assert age_of(header("#<age>: 51")) == 51.0
+
+
 def test_age_and_sex_that_are_not_given_are_none() -> None:
     assert age_of(header()) is None
     assert sex_of(header()) is None

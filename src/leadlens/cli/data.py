@@ -16,7 +16,7 @@ from leadlens.cli.terminal import (
 )
 from leadlens.data.ingest import IngestSettings
 from leadlens.data.ingest import ingest as ingest_source
-from leadlens.data.sources import CohortSource, FolderSource, RecordingSource
+from leadlens.data.sources import CohortSource, RecordingSource, find_sources
 from leadlens.data.store import Store
 from leadlens.engines.local import available_cores
 from leadlens.errors import choices, require_extra
@@ -35,8 +35,18 @@ OutOption = Annotated[Path, typer.Option("--out", help="Folder of the store to m
 
 
 def ingest(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of WFDB records, searched deep.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of ECG files, searched deep.")],
     out_folder: OutOption,
+    source: Annotated[
+        str | None, typer.Option(help="wfdb, ptb-xl, ... (default: what each folder holds).")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV of labels: columns record, codes, ...")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Of PTB-XL's files: 100 or 500 Hz.")] = None,
+    all_known: Annotated[
+        bool, typer.Option("--all-known", help="Never annotated means absent (as published).")
+    ] = False,
     fs: Annotated[float, typer.Option(help="Sampling rate of the store, Hz.")] = 500.0,
     duration: Annotated[float, typer.Option(help="Length of a window, s.")] = 10.0,
     resampling: Annotated[str, typer.Option(help="polyphase or fft (as published).")] = "polyphase",
@@ -49,11 +59,14 @@ def ingest(
         {"fs": fs, "duration": duration, "resampling": resampling},
         "ingest",
     )
-    store = _make(FolderSource.find(folders), out_folder, settings, workers, "reading ECGs")
+    found = find_sources(folders, source, rate=rate, labels=labels, is_all_known=all_known)
+    store = _make(found, out_folder, settings, workers, "reading ECGs")
     if as_json:
-        print_json(_store_facts(store))
-    else:
-        _say_store(store)
+        print_json(_store_facts(store) | {"notes": list(found.notes)})
+        return
+    _say_store(store)
+    for note in found.notes:
+        say(note)
 
 
 def simulate(

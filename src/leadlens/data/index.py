@@ -25,6 +25,7 @@ class IndexRow:
         fs: the recording's own sampling rate in Hz.
         leads: one character a standard lead: 1 where anything was recorded.
         n_clipped: samples beyond +-32.767 mV (or relative units), stored as that limit.
+        fold: the fold that the data set itself proposes; empty where it does not.
     """
 
     source: str
@@ -41,6 +42,7 @@ class IndexRow:
     fs: float
     leads: str
     n_clipped: int
+    fold: str = ""
 
     @property
     def key(self) -> str:
@@ -71,6 +73,7 @@ def index_row(recording: Recording, offset: float, leads: str, n_clipped: int) -
         fs=recording.fs,
         leads=leads,
         n_clipped=n_clipped,
+        fold="" if recording.fold is None else str(recording.fold),
     )
 
 
@@ -87,13 +90,14 @@ def read_rows(path: Path) -> tuple[IndexRow, ...]:
     """Return the rows of the CSV file at `path`."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return tuple(
-                IndexRow(
-                    **{field.name: field.type(line[field.name]) for field in fields(IndexRow)}  # type: ignore[operator]
-                )
-                for line in csv.DictReader(file)
-            )
+            return tuple(_row(line) for line in csv.DictReader(file))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def _row(line: dict[str, str]) -> IndexRow:
+    """Return the row of one line; stores made before `fold` was kept lack that column."""
+    known = {"fold": "", **line}
+    return IndexRow(**{field.name: field.type(known[field.name]) for field in fields(IndexRow)})  # type: ignore[operator]

@@ -64,6 +64,17 @@ def scored_codes() -> tuple[str, ...]:
     return tuple(item.code for item in diagnoses())
 
 
+@cache
+def never_used(source: str) -> tuple[str, ...]:
+    """Return the codes that a source of the Challenge never used, nor an equivalent one."""
+    count = {item.abbreviation: item.counts[source] for item in diagnoses()}
+    return tuple(
+        item.code
+        for item in diagnoses()
+        if count[item.abbreviation] == 0 and not count.get(item.equivalent or "", 0)
+    )
+
+
 def encode_labels(
     codes: list[tuple[str, ...] | None],
     not_annotated: list[tuple[str, ...]],

@@ -30,6 +30,7 @@ class Recording:
         not_annotated: codes that nobody looked for in this recording: unknown, not negative.
         patient: the patient's id within the source, or None.
         units: "mV", or "relative" when each lead is known only up to a factor.
+        fold: the fold that the data set itself proposes (PTB-XL's `strat_fold`), or None.
     """
 
     signal: Float32[np.ndarray, "lead time"]
@@ -43,6 +44,7 @@ class Recording:
     not_annotated: tuple[str, ...] = field(default=())
     patient: str | None = None
     units: Units = "mV"
+    fold: int | None = None
 
     def __post_init__(self) -> None:
         """Check the shape, rate and lead names."""

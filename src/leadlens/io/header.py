@@ -79,7 +79,8 @@ def parse_header(text: str, name: str) -> Header:
     for line in lines:
         key, colon, value = line.lstrip("# ").partition(":")
         if line.startswith("#") and colon:
-            comments.setdefault(key.strip().lower(), value.strip())
+            # LUDB writes its keys in angle brackets: "#<age>: 51".
+            comments.setdefault(key.strip().strip("<>").lower(), value.strip())
     return Header(record, n_segments, fs, n_samples, signals, comments)
 
 
@@ -134,19 +135,29 @@ def _signal_line(line: str, name: str) -> SignalLine:
 
 def age_of(header: Header) -> float | None:
     """Return the age in years, None where it is missing, OVER_89 for 300."""
-    text = header.comments.get("age", "")
+    return age_from(header.comments.get("age", ""))
+
+
+def age_from(text: str) -> float | None:
+    """Return the age that `text` says in years, None where it says none, OVER_89 for 300."""
     try:
-        age = float(text)
+        age = float(text.removeprefix(">"))
     except ValueError:
         return None
     if not 0 <= age <= 300:
         return None
-    return OVER_89 if age > 89 else age
+    # LUDB writes ">89".
+    return OVER_89 if age > 89 or (age == 89 and text.startswith(">")) else age
 
 
 def sex_of(header: Header) -> Sex | None:
     """Return "female", "male" or None."""
-    return _SEXES.get(header.comments.get("sex", "").lower())
+    return sex_from(header.comments.get("sex", ""))
+
+
+def sex_from(text: str) -> Sex | None:
+    """Return the sex that `text` says: "female", "male" or None."""
+    return _SEXES.get(text.strip().lower())
 
 
 def codes_of(header: Header) -> tuple[str, ...] | None:

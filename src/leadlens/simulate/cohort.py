@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from leadlens.ecg.diagnoses import diagnoses
+from leadlens.ecg.diagnoses import diagnoses, never_used
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import resample_array
 from leadlens.errors import ConfigError
 from leadlens.simulate.accept import draw_beats
-from leadlens.simulate.annotators import annotate, never_written
+from leadlens.simulate.annotators import annotate
 from leadlens.simulate.conditions import FINDINGS, Plan, codes_of, planned_as
 from leadlens.simulate.devices import (
     DEVICE_NAMES,
@@ -197,11 +197,11 @@ def recording_of(batch: Batch, row: int) -> Recording:
     have nothing to say is not annotated.
     """
     settings, programme = batch.settings, batch.programme
-    names, never = set(batch.truth.names[row]), frozenset[str]()
+    names, unknown = set(batch.truth.names[row]), tuple[str, ...]()
     if settings.labels == "annotator":
         source = DEVICE_NAMES[batch.devices.device[row]]
         names = annotate(batch.truth.names[row], programme, row, source)
-        never = never_written(source)
+        unknown = never_used(source)
     codes = codes_of(names, is_ectopic=bool(programme.plan.has("EAR")[row]))
     index = int(batch.index[row])
     subject = index // 2 if settings.cohort == "pairs" else index
@@ -214,7 +214,7 @@ def recording_of(batch: Batch, row: int) -> Recording:
         age=float(programme.age[row]),
         sex="male" if programme.is_male[row] else "female",
         codes=codes or None,
-        not_annotated=codes_of(set(never)) if codes else (),
+        not_annotated=unknown if codes else (),
         patient=f"SIM{subject:06d}",
     )
 

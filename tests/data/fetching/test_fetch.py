@@ -389,3 +389,15 @@ def test_progress_never_runs_beyond_the_whole(get: Fetch, server: ArchiveServer)
 )  # fmt: skip
 def test_bytes_are_told_in_units(n_bytes: float, said: str) -> None:
     assert in_units(n_bytes) == said
+
+
+def test_what_a_kill_after_the_renaming_left_beside_a_file_is_cleared_away(
+    get: Callable[..., Fetched], tmp_path: Path
+) -> None:
+    get()
+    whole = next(path for path in (tmp_path / "out").rglob("*") if path.suffix == ".zip")
+    left = whole.with_name(whole.name + ".partial.version")
+    left.write_text("W")
+    (tmp_path / "out" / "fetched.json").unlink()
+    get()
+    assert not left.exists()

@@ -35,7 +35,7 @@ from leadlens.data.fetching.listing import (
     select,
 )
 from leadlens.data.fetching.origins import FolderOrigin, Origin, RefusedError
-from leadlens.data.fetching.transfer import Pace, Patience, kept_bytes, read_text
+from leadlens.data.fetching.transfer import Pace, Patience, drop_version, kept_bytes, read_text
 from leadlens.data.fetching.web import HttpOrigin
 from leadlens.errors import ConfigError, FetchError
 from leadlens.files import hash_file, hash_text, write_text
@@ -251,6 +251,9 @@ def _mark(
     write_text(folder / listing.name, listing.text)
     every = _entries_of(archive, listing.entries)
     size_of = {entry: ledger.size(entry, folder / entry.path) for entry in every}
+    for entry, size in size_of.items():
+        if size:
+            drop_version(folder / entry.path)
     complete: tuple[str, ...] = ()
     if None in size_of.values():
         earlier = read_marker(folder)

@@ -242,6 +242,11 @@ def kept_bytes(place: Path) -> int:
     return _kept(partial_of(place))[0]
 
 
+def drop_version(place: Path) -> None:
+    """Remove what a kill between the renaming of a whole file and its end left beside it."""
+    _version_of(partial_of(place)).unlink(missing_ok=True)
+
+
 def _kept(partial: Path) -> tuple[int, str | None]:
     """Return how many bytes of a file are kept and of which version; 0 where it is unknown."""
     try:

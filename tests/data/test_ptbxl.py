@@ -62,7 +62,7 @@ def ptbxl(tmp_path: Path) -> Path:
 
 
 def test_an_ecg_has_what_its_row_says_and_what_its_file_holds(ptbxl: Path) -> None:
-    source = PtbxlSource.find(ptbxl)
+    source = PtbxlSource.find(ptbxl, 500)
     first, second = source.load(0), source.load(1)
     assert (first.record_id, first.source, first.fs) == ("00001_hr", "ptb-xl", 500.0)
     assert (first.patient, first.age, first.sex, first.fold) == ("15709", 56.0, "female", 3)
@@ -89,6 +89,12 @@ def test_rows_without_a_file_at_the_rate_are_left_out_and_counted(ptbxl: Path) -
     fast, slow = PtbxlSource.find(ptbxl, 500), PtbxlSource.find(ptbxl, 100)
     assert (len(fast), len(slow), slow.notes) == (2, 3, ())
     assert "1 of the 3 ECGs in ptbxl_database.csv have no file in records500" in fast.notes[0]
+
+
+def test_the_rate_of_which_more_ecgs_are_there_is_taken(ptbxl: Path) -> None:
+    assert PtbxlSource.find(ptbxl).fs == 100
+    next(ptbxl.rglob("records100/**/*.hea")).unlink()
+    assert PtbxlSource.find(ptbxl).fs == 500
 
 
 def test_without_files_at_500_hz_those_at_100_are_taken(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def find_sources(
     Args:
         folders: each of one kind, searched deep.
         name: one of SOURCE_NAMES for all folders (default: what each folder holds).
-        rate: of PTB-XL's two, in Hz (default: 500 where such files are there).
+        rate: of PTB-XL's two, in Hz (default: that of which more are there, else 500).
         labels: a CSV file whose labels replace those of the files.
         is_all_known: absent means negative for every diagnosis, as the Challenge publishes it.
 

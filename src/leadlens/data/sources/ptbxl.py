@@ -71,7 +71,9 @@ class PtbxlSource:
     def find(
         cls, root: Path, fs: int | None = None, is_axis_complete: bool = False
     ) -> "PtbxlSource":
-        """Return the ECGs below `root` at `fs` Hz (default: 500 where such files are there).
+        """Return the ECGs below `root` at `fs` Hz; by default at the rate of which more are there.
+
+        With as many at both, 500 Hz.
 
         Raises:
             ReadError: the database cannot be understood.
@@ -80,15 +82,15 @@ class PtbxlSource:
         if fs is not None and fs not in RATES:
             raise choices("rate of PTB-XL", fs, RATES)
         rows = read_table(root / DATABASE, (*_COLUMNS, *_FILE_COLUMNS.values()))
-        for rate in (fs,) if fs else reversed(RATES):
-            ecgs = tuple(
-                _ecg(row, _FILE_COLUMNS[rate], root / DATABASE)
-                for row in rows
-                if (root / (row[_FILE_COLUMNS[rate]] + ".hea")).exists()
-            )
-            if ecgs:
-                n_left_out = len(rows) - len(ecgs)
-                return cls(root, rate, ecgs, n_left_out, is_axis_complete=is_axis_complete)
+        there = {
+            rate: [row for row in rows if (root / (row[_FILE_COLUMNS[rate]] + ".hea")).exists()]
+            for rate in ((fs,) if fs else RATES)
+        }
+        rate = max(there, key=lambda rate: (len(there[rate]), rate))
+        if there[rate]:
+            ecgs = tuple(_ecg(row, _FILE_COLUMNS[rate], root / DATABASE) for row in there[rate])
+            n_left_out = len(rows) - len(ecgs)
+            return cls(root, rate, ecgs, n_left_out, is_axis_complete=is_axis_complete)
         folders = " and ".join(f"records{rate}" for rate in ((fs,) if fs else RATES))
         raise StoreError(
             f"{root}: no file of the {len(rows)} ECGs in {DATABASE} lies in {folders}: "

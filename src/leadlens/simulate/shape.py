@@ -96,21 +96,27 @@ def _left_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> 
         qrs[rows, 5, 0] += notch / 2.0
 
 
+_RIGHT: Final = {
+    "RBBB": (0.60, 1.40, 0.35, (-0.65, -0.35), (-0.85, -0.45)),
+    "IRBBB": (0.30, 0.65, 1.00, (-0.80, -0.45), (-0.75, -0.35)),
+    "rSr": (0.18, 0.50, 1.00, (-0.80, -0.45), (-0.75, -0.35)),
+}
+"""Late forces of right-sided delays: least and largest (mV), what they leave of the backward forces
+before them (in a complete block they cancel most, and R' in V1 is as high as S is deep), and the
+ranges of x and z of their direction."""
+
+
 def _right_block(plan: Plan, qrs: Float[Array, "n wave 3"], streams: Streams) -> None:
     """Put in the late forces to the right and front of a right bundle branch block."""
-    for name, (low, high, backward) in {
-        "RBBB": (0.60, 1.40, 0.35),
-        "IRBBB": (0.30, 0.70, 0.6),
-        "rSr": (0.18, 0.50, 1.0),
-    }.items():
+    for name, (low, high, backward, right, front) in _RIGHT.items():
         rows = plan.rows(name)
         uniform = streams.take(rows).uniform(name, 3)
         normal = streams.take(rows).normal(f"{name}.direction", 1)
         direction = np.stack(
-            [between(uniform[:, 0], -0.65, -0.35), 0.15 * normal[:, 0],
-             between(uniform[:, 1], -0.85, -0.45)], axis=1
-        )  # fmt: skip
-        qrs[rows, 3:8, 2] *= backward  # late forces of the right ventricle cancel part of them
+            [between(uniform[:, 0], *right), 0.15 * normal[:, 0], between(uniform[:, 1], *front)],
+            axis=1,
+        )
+        qrs[rows, 3:8, 2] *= backward
         qrs[rows, 5:8] *= 0.6
         qrs[rows, TERMINAL] = direction * between(uniform[:, 2], low, high)[:, None]
 

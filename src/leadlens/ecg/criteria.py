@@ -1,9 +1,8 @@
 """Criteria: what the published definitions of the 30 diagnoses say of measurements.
 
-Conduction, axis, voltage: AHA/ACCF/HRS recommendations, parts III and V (Surawicz et al. 2009,
-Hancock et al. 2009). Q: universal definition of infarction (Thygesen et al. 2018). T: part IV
-(Rautaharju et al. 2009). Conventions between them are those of docs/simulator.md, "What the labels
-mean". Synonyms get one answer. Rules of thumb beyond these say so where they stand.
+Conduction and axis: AHA/ACCF/HRS recommendations, part III (Surawicz et al. 2009). Q: universal
+definition of infarction (Thygesen et al. 2018). T: part IV (Rautaharju et al. 2009). Low voltage and
+what lies between them are the conventions of docs/simulator.md, "What the labels mean". Synonyms get one answer. Rules of thumb beyond these say so where they stand.
 """
 
 from typing import Final
@@ -92,7 +91,7 @@ def is_paced(measurements: Measurements) -> bool:
 
     By spikes before half of the QRS; where these are filtered away by what right ventricular
     apical pacing looks like: regular, 140 ms or more, superior axis and, unlike left bundle branch
-    block, no dominant R in V6 (Barold et al. 2005). Or, whatever V6, by a clock that no sinus node
+    block, no dominant R in V6 (a rule of thumb). Or, whatever V6, by a clock that no sinus node
     keeps: RR within a standard deviation of 2 ms at a pacemaker's rate (a rule of thumb).
     """
     if measurements.spike_share >= 0.5:
@@ -113,7 +112,7 @@ def is_fibrillation(measurements: Measurements) -> bool:
     """Return whether RR is irregularly irregular and no P recurs.
 
     Irregular: the standard deviation of RR between beats of the dominant shape is over 8 % of
-    the mean (Tateno & Glass 2001 found 24 % on average in fibrillation, far less in sinus rhythm).
+    the mean (the measure of Tateno & Glass 2001; the threshold is a rule of thumb).
     What recurs 330 ms or more before an irregular QRS is the end of T, and P resembles P: of f
     waves at random phase four in five may fit the others somewhat (0.5), but not half of them well.
     """

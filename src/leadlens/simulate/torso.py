@@ -67,8 +67,8 @@ def draw_lead_fields(streams: Streams) -> Float[Array, "n 8 3"]:
 def draw_atrial_lead_fields(streams: Streams) -> Float[Array, "n 8 3"]:
     """Return atrial lead fields.
 
-    The mean is the pseudo-inverse of the P-wave transform of Guillem et al. (2006, Computing in Cardiology): it explains
-    93 % of real P waves where Dower's matrix explains 85 %.
+    The mean is the pseudo-inverse of the P-wave transform of Guillem et al. (Computing in
+    Cardiology 2006): it explains 93 % of real P waves where Dower's matrix explains 85 %.
     """
     normal = streams.normal("leadfield.atria", 24).reshape(-1, 8, 3)
     return calibration().atrial_lead_field * (1.0 + 0.12 * normal)

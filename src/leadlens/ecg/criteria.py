@@ -2,8 +2,8 @@
 
 Conduction and axis: AHA/ACCF/HRS recommendations, part III (Surawicz et al. 2009). Q: universal
 definition of infarction (Thygesen et al. 2018). T: part IV (Rautaharju et al. 2009). Low voltage
-and what lies between them are the conventions of docs/simulator.md, "What the labels mean". Synonyms
-get one answer. Rules of thumb beyond these say so where they stand.
+and what lies between them are the conventions of docs/simulator.md, "What the labels mean".
+Synonyms get one answer. Rules of thumb beyond these say so where they stand.
 """
 
 from typing import Final

@@ -32,8 +32,8 @@ import resource, sys, time
 from leadlens.simulate import CohortSettings, recording_of, simulate_batches
 n, cohort = int(sys.argv[1]), sys.argv[2]
 settings = CohortSettings(cohort=cohort, n_recordings=n, seed=int(sys.argv[3]))
-warm = CohortSettings(cohort=cohort, n_recordings=64, seed=99)
-for batch in simulate_batches(warm):  # imports, the noise bank
+warm = CohortSettings(cohort=cohort, n_recordings=512, seed=99)
+for batch in simulate_batches(warm):  # imports, the noise bank of every device
     for row in range(len(batch)):
         recording_of(batch, row)
 started, made = time.perf_counter(), 0

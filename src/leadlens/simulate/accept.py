@@ -27,7 +27,7 @@ Q_CLEARANCE: Final = 0.45
 NEAR_SHARE: Final = 0.15
 DURATION_ERROR: Final = 0.005
 """How far the QRS duration may be from the programmed one, s; less than the borderline band."""
-_ROWS: Final = 128
+_ROWS: Final = 512
 """Beats shaped at once when few recordings are left: several attempts of each."""
 
 MEASURED: Final = ("LAD", "RAD", "LQRSV", "PRWP", "QAb", "TInv", "TAb")

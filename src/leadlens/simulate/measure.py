@@ -25,6 +25,7 @@ Array = np.ndarray
 Answers = dict[str, Bool[Array, " n"]]
 
 _TIMES: Final = np.arange(-0.036, 0.230, STEP)
+_PLACES: Final = np.arange(len(_TIMES))
 
 
 _BLOCK: Final = 32
@@ -95,18 +96,22 @@ def _measure(
 ) -> Measures:
     """Return the measures of a few beats."""
     scaled = _scaled_times(centre, width)
-    shape = np.exp(np.float32(-0.5) * scaled * scaled)
+    shape = np.square(scaled, out=scaled)
+    shape *= np.float32(-0.5)
+    np.exp(shape, out=shape)
     independent = _on_leads(lead_field, qrs, shape)
     waves = np.empty((len(centre), 12, len(_TIMES)), dtype=np.float32)
     one, two, half = independent[:, 0], independent[:, 1], np.float32(0.5)
     waves[:, 0], waves[:, 1], waves[:, 2] = one, two, two - one
     waves[:, 3], waves[:, 4], waves[:, 5] = -half * (one + two), one - half * two, two - half * one
     waves[:, 6:] = independent[:, 2:]
-    highest, lowest = waves.max(axis=2), waves.min(axis=2)
+    peak, lowest = waves.argmax(axis=2), waves.min(axis=2)
+    highest = np.take_along_axis(waves, peak[:, :, None], axis=2)[:, :, 0]
     span = highest - lowest
-    has_risen = np.maximum.accumulate(waves > 0.025, axis=2)
-    is_q = (waves < -0.02) & ~has_risen
-    depth = np.where(has_risen, np.float32(0.0), -waves).max(axis=2)
+    is_up = waves > 0.025
+    first_up, has_risen = is_up.argmax(axis=2), is_up.any(axis=2)
+    first_up[~has_risen] = len(_TIMES)
+    before = np.where(first_up[:, :, None] > _PLACES, waves, np.float32(0.0))
     is_late = (0.55 * qrs_duration[:, None] < _TIMES) & (qrs_duration[:, None] + 0.01 > _TIMES)
     t_independent = np.einsum("nlx,nx->nl", lead_field[:, :, :3], t_vector)
     return Measures(
@@ -115,10 +120,10 @@ def _measure(
         chest_voltage=span[:, 6:].max(axis=1),
         r_wave=np.maximum(highest, np.float32(0.0)),
         s_wave=np.minimum(lowest, np.float32(0.0)),
-        q_duration=is_q.sum(axis=2) * STEP,
-        q_depth=np.maximum(depth, np.float32(0.0)),
-        is_qs=~has_risen[:, :, -1],
-        r_peak_time=_TIMES[waves.argmax(axis=2)],
+        q_duration=np.count_nonzero(before < -0.02, axis=2) * STEP,
+        q_depth=np.maximum(-before.min(axis=2), np.float32(0.0)),
+        is_qs=~has_risen,
+        r_peak_time=_TIMES[peak],
         late_v1=np.where(is_late, waves[:, 6], np.float32(-np.inf)).max(axis=1),
         late_v2=np.where(is_late, waves[:, 7], np.float32(-np.inf)).max(axis=1),
         t_wave=standard(t_independent),
@@ -147,8 +152,25 @@ def qrs_limits(
     qrs: Float[Array, "n wave source"],
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Return QRS onset and offset in s: where the spatial velocity passes VELOCITY_SHARE."""
+    begin, end = np.empty(len(centre)), np.empty(len(centre))
+    for first in range(0, len(centre), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        begin[rows], end[rows] = _limits(lead_field[rows], centre[rows], width[rows], qrs[rows])
+    return begin, end
+
+
+def _limits(
+    lead_field: Float[Array, "n 8 source"],
+    centre: Float[Array, "n wave"],
+    width: Float[Array, "n wave"],
+    qrs: Float[Array, "n wave source"],
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Return the QRS limits of a few beats."""
     scaled = _scaled_times(centre, width)
-    slope = np.exp(np.float32(-0.5) * scaled * scaled) * scaled
+    slope = np.square(scaled)
+    slope *= np.float32(-0.5)
+    np.exp(slope, out=slope)
+    slope *= scaled
     slope /= width.astype(np.float32)[:, :, None]
     velocity = _on_leads(lead_field, qrs, slope)
     speed = np.einsum("nlt,nlt->nt", velocity, velocity)

@@ -4,11 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
 
 from leadlens.errors import StoreError
+
+_LOCK: Final = ".writing.lock"
 
 
 @contextmanager
@@ -28,6 +32,38 @@ def written_beside(path: Path) -> Iterator[Path]:
 def is_partial(path: Path) -> bool:
     """Return whether `path` is what a killed `written_beside` left."""
     return path.name.startswith(".") and path.name.endswith(".partial")
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold `folder`, made if need be, against other runs that would write into it.
+
+    The system lets the lock go when this process ends, also by a kill; the file that carries it
+    is removed, at the latest by the next run.
+
+    Raises:
+        StoreError: another run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(
+            f"another run is writing into {folder}: wait until it ends, or choose another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        # While it is still held, so that nobody else's is removed; Windows removes it by itself.
+        with suppress(PermissionError):
+            (folder / _LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def is_passing(path: Path) -> bool:
+    """Return whether `path` belongs to a run at work, or is what a killed one left."""
+    return is_partial(path) or path.name == _LOCK
 
 
 def write_text(path: Path, text: str) -> None:

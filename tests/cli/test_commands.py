@@ -34,6 +34,7 @@ COMMANDS: list[list[str]] = [
     ["fetch"],
     ["ingest"],
     ["simulate"],
+    ["folds"],
     ["study"],
     ["study", "plan"],
     ["study", "run"],

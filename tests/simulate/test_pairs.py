@@ -75,7 +75,8 @@ def test_twins_share_every_draw_that_is_not_the_diagnosis(name: str) -> None:
     same(programme.age)
     same(programme.is_male)
     same(programme.plan.lookalike)
-    same(programme.beats.residual[0])
+    if name != "LQRSV":  # the torso lowers what no dipole explains, too
+        same(programme.beats.residual[0])
     same(programme.atria.lead_field)
     same(programme.atria.p_duration)
     for part in (batch.noise, batch.devices):

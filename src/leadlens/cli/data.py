@@ -14,7 +14,7 @@ from leadlens.cli.terminal import (
     progress_bar,
     say,
 )
-from leadlens.data.ingest import IngestSettings
+from leadlens.data.ingest import IngestSettings, ingest_rates
 from leadlens.data.ingest import ingest as ingest_source
 from leadlens.data.sources import CohortSource, RecordingSource, find_sources
 from leadlens.data.store import Store
@@ -47,24 +47,33 @@ def ingest(
     all_known: Annotated[
         bool, typer.Option("--all-known", help="Never annotated means absent (as published).")
     ] = False,
-    fs: Annotated[float, typer.Option(help="Sampling rate of the store, Hz.")] = 500.0,
+    fs: Annotated[
+        list[float] | None,
+        typer.Option(help="Rate, Hz (default: 500); of several, a store each: OUT/500hz, ..."),
+    ] = None,
     duration: Annotated[float, typer.Option(help="Length of a window, s.")] = 10.0,
     resampling: Annotated[str, typer.Option(help="polyphase or fft (as published).")] = "polyphase",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a store from folders of ECG files; bad files are left out and listed."""
-    settings = checked(
-        IngestSettings,
-        {"fs": fs, "duration": duration, "resampling": resampling},
-        "ingest",
-    )
+    values = {"duration": duration, "resampling": resampling}
+    settings = [checked(IngestSettings, {"fs": one, **values}, "ingest") for one in fs or [500.0]]
     found = find_sources(folders, source, rate=rate, labels=labels, is_all_known=all_known)
-    store = _make(found, out_folder, settings, workers, "reading ECGs")
+    stores: tuple[Store, ...]
+    if len(settings) == 1:
+        stores = (_make(found, out_folder, settings[0], workers, "reading ECGs"),)
+    else:
+        with progress_bar("reading ECGs", "ECGs") as move:
+            n_workers = workers or available_cores()
+            stores = ingest_rates(found, out_folder, tuple(settings), n_workers, move)
     if as_json:
-        print_json(_store_facts(store) | {"notes": list(found.notes)})
+        facts = [_store_facts(store) for store in stores]
+        said = facts[0] if len(facts) == 1 else {"stores": facts}
+        print_json(said | {"notes": list(found.notes)})
         return
-    _say_store(store)
+    for store in stores:
+        _say_store(store)
     for note in found.notes:
         say(note)
 

@@ -43,11 +43,11 @@ def plan(
     study = read_study(file, tuple(changes or ()))
     cells = plan_cells(study, _folder(study, out_folder))
     if as_json:
-        listed = [{"cell": cell.name, "done": cell.is_done} for cell in cells]
+        listed = [{"cell": cell.name, "tests": cell.tested, "done": cell.is_done} for cell in cells]
         print_json({"study": study.name, "cells": listed})
         return
     rows = [
-        [cell.name, cell.training.model.name, str(cell.training.epochs), _state(cell)]
+        [_named(cell), cell.training.model.name, str(cell.training.epochs), _state(cell)]
         for cell in cells
     ]
     n_done = sum(cell.is_done for cell in cells)
@@ -191,6 +191,11 @@ def _state(cell: Cell) -> str:
         return "done"
     n_epochs = n_epochs_done(cell)
     return f"{n_epochs} epochs" if n_epochs else "to do"
+
+
+def _named(cell: Cell) -> str:
+    """Return a cell's name, with the source that it tests where folds are sources."""
+    return f"{cell.name} ({cell.source})" if cell.source else cell.name
 
 
 def _folder(study: StudySettings, out_folder: Path | None) -> Path:

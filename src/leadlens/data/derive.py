@@ -18,7 +18,7 @@ from leadlens.data.store import (
 from leadlens.ecg.resample import ResampleMethod, resample_array
 from leadlens.ecg.window import cut_window
 from leadlens.errors import ConfigError, StoreError
-from leadlens.files import hash_file, write_json, written_beside
+from leadlens.files import hash_file, only_writer, write_json, written_beside
 
 _CHUNK = 64
 
@@ -30,24 +30,34 @@ def derive_store(
 
     Raises:
         ConfigError: `fs` is above the store's rate: nothing would be gained.
-        StoreError: `path` holds another store.
+        StoreError: `path` holds another store, or another run is writing into it.
     """
     if fs > store.fs:
         raise ConfigError(
             f"{fs:g} Hz is above the {store.fs:g} Hz of {store.path}: ingest at a higher rate"
         )
-    made_from = {
+    made_from: dict[str, object] = {
         "kind": "derived",
         "fs": store.fs,
         "method": method,
         "index": store.manifest.index_sha256,
         "shards": [shard.sha256 for shard in store.manifest.shards],
     }
-    if (path / MANIFEST).exists():
-        derived = open_store(path)
-        if derived.manifest.made_from != made_from or derived.fs != fs:
-            raise StoreError(f"{path} holds another store: delete it")
-        return derived
+    if not (path / MANIFEST).exists():
+        with only_writer(path):
+            # Another run may have finished it just now.
+            if not (path / MANIFEST).exists():
+                _write(store, fs, path, method, made_from)
+    derived = open_store(path)
+    if derived.manifest.made_from != made_from or derived.fs != fs:
+        raise StoreError(f"{path} holds another store: delete it")
+    return derived
+
+
+def _write(
+    store: Store, fs: float, path: Path, method: ResampleMethod, made_from: dict[str, object]
+) -> None:
+    """Write the derived store's signal files, its index and, last, its manifest."""
     ratio = Fraction(fs / store.fs).limit_denominator(100_000)
     shards = tuple(
         _derive_shard(counts, ratio, round(fs * store.manifest.duration), method, path / shard.file)
@@ -66,7 +76,6 @@ def derive_store(
         }
     )
     write_json(path / MANIFEST, manifest.model_dump(mode="json"))
-    return open_store(path)
 
 
 def _derive_shard(

@@ -1,68 +1,65 @@
 """Ingest: a source of recordings becomes a store, in parts, each whole or absent.
 
-Recordings are taken in a fixed order, `PART_SIZE` at a time. A part is a signal file and a JSON
-file that is written after it; parts that exist are kept, so a killed ingest goes on where it was,
-and the finished store is the same byte for byte. The manifest comes last.
+Recordings are taken in a fixed order, `PART_SIZE` at a time. Parts that exist are kept, so a
+killed ingest goes on where it was, and the finished store is the same byte for byte. The manifest
+comes last. Stores of several rates are made together: each recording is read once.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
-from numpy.lib import format as npy
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 import leadlens
-from leadlens.data.index import IndexRow, index_row, write_rows
+from leadlens.data.index import IndexRow, write_rows
+from leadlens.data.parts import IngestSettings, PartPlace, Refused, write_part
 from leadlens.data.sources import RecordingSource
-from leadlens.data.store import (
-    MANIFEST,
-    MISSING_COUNT,
-    Manifest,
-    Shard,
-    Store,
-    open_store,
-    to_counts,
-)
+from leadlens.data.store import MANIFEST, Manifest, Shard, Store, open_store
 from leadlens.ecg.leads import STANDARD_LEADS
-from leadlens.ecg.recording import Recording, standard_leads
-from leadlens.ecg.resample import ResampleMethod, resample
-from leadlens.ecg.window import cut_window, window_starts
 from leadlens.engines.local import map_items
-from leadlens.errors import ReadError, SignalError, StoreError
+from leadlens.errors import ConfigError, StoreError
 from leadlens.files import (
-    hash_file,
     hash_text,
     is_partial,
+    is_passing,
+    only_writer,
     read_json,
     write_json,
     write_text,
-    written_beside,
 )
 from leadlens.settings import differences
 
+__all__ = ["IngestSettings", "Refused", "ingest", "ingest_rates", "rate_folder"]
+
 PART_SIZE: Final = 256
-_NPY_HEADER: Final = 128
 _PLAN: Final = "ingest.json"
+_RATE: Final = re.compile(r"[0-9.e+-]+hz")
 
-
-class IngestSettings(BaseModel):
-    """How recordings become windows of a store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    fs: float = Field(default=500.0, gt=0, le=10_000)
-    duration: float = Field(default=10.0, gt=0, le=3600)
-    resampling: ResampleMethod = "polyphase"
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A recording that could not be ingested, and why."""
+class _Target:
+    """A store that is to be made."""
 
-    name: str
-    reason: str
+    path: Path
+    settings: IngestSettings
+    plan: dict[str, object]
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether all of it is there."""
+        return (self.path / MANIFEST).exists()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of it is there and nothing else is left to be removed."""
+        return self.has_manifest and not any(map(_is_scrap, self.path.iterdir()))
 
 
 def ingest(
@@ -70,7 +67,7 @@ def ingest(
     path: Path,
     settings: IngestSettings,
     n_workers: int = 1,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Store:
     """Return the store at `path` that holds all readable recordings of `source`.
 
@@ -78,41 +75,125 @@ def ingest(
     a finished store made by the same call is returned as it is.
 
     Raises:
-        StoreError: `path` holds something else, or no recording could be read.
+        StoreError: `path` holds something else, another run is writing into it, or no recording
+            could be read.
     """
-    plan: dict[str, object] = {
-        "source": source.describe(),
-        "settings": settings.model_dump(mode="json"),
-    }
-    _claim(path, plan)
-    if not (path / MANIFEST).exists():
-        n_parts = -(-len(source) // PART_SIZE)
-        missing = [p for p in range(n_parts) if not _part_file(path, p).exists()]
-        n_done = len(source) - sum(len(_positions(source, part)) for part in missing)
-        write = partial(_write_part, source, path, settings)
+    target = _Target(path, settings, _plan(source.describe(), settings))
+    return _make(source, path, (target,), n_workers, on_progress)[0]
+
+
+def ingest_rates(
+    source: RecordingSource,
+    folder: Path,
+    settings: tuple[IngestSettings, ...],
+    n_workers: int = 1,
+    on_progress: OnProgress | None = None,
+) -> tuple[Store, ...]:
+    """Return a store for each of `settings`, which differ in their rate; recordings are read once.
+
+    A store lies in `folder`, called by its rate ("100hz"), and is byte for byte what `ingest`
+    makes with the same settings. A rate may be added later.
+
+    Raises:
+        ConfigError: two rates are the same.
+        StoreError: as `ingest`, or `folder` is a store of one rate.
+    """
+    paths = [folder / rate_folder(item.fs) for item in settings]
+    if len(set(paths)) < len(paths):
+        given = ", ".join(f"{item.fs:g}" for item in settings)
+        raise ConfigError(f"the rates {given} Hz: give each once")
+    _check_folder_of_rates(folder)
+    described = source.describe()
+    targets = tuple(
+        _Target(path, item, _plan(described, item))
+        for path, item in zip(paths, settings, strict=True)
+    )
+    return _make(source, folder, targets, n_workers, on_progress)
+
+
+def rate_folder(fs: float) -> str:
+    """Return the name of the folder of a rate: 500hz."""
+    return f"{fs:g}hz"
+
+
+def _plan(described: dict[str, object], settings: IngestSettings) -> dict[str, object]:
+    """Return what identifies a store: its source and settings."""
+    return {"source": described, "settings": settings.model_dump(mode="json")}
+
+
+def _make(
+    source: RecordingSource,
+    folder: Path,
+    targets: tuple[_Target, ...],
+    n_workers: int,
+    on_progress: OnProgress | None,
+) -> tuple[Store, ...]:
+    """Return the stores, made where they are not finished; `folder` is or holds them all."""
+    for target in targets:
+        _check_claim(target)
+    todo = tuple(target for target in targets if not target.is_finished)
+    if todo:
+        with ExitStack() as stack:
+            for place in dict.fromkeys((folder, *(target.path for target in todo))):
+                stack.enter_context(only_writer(place))
+            _write(source, todo, n_workers, on_progress)
+    return tuple(open_store(target.path) for target in targets)
+
+
+def _write(
+    source: RecordingSource,
+    targets: tuple[_Target, ...],
+    n_workers: int,
+    on_progress: OnProgress | None,
+) -> None:
+    """Write the missing parts of the stores, then their indices and manifests."""
+    for target in targets:
+        # Again, now that nobody else writes here.
+        _check_claim(target)
+        if not (target.path / _PLAN).exists():
+            write_json(target.path / _PLAN, target.plan)
+    todo = [target for target in targets if not target.has_manifest]
+    n_parts = -(-len(source) // PART_SIZE) if todo else 0
+    work = [(_positions(source, part), _missing(todo, part)) for part in range(n_parts)]
+    work = [(positions, places) for positions, places in work if places]
+    n_done = len(source) - sum(len(positions) for positions, _ in work)
+    if on_progress:
+        on_progress(n_done, len(source))
+    for number, _ in map_items(partial(write_part, source), work, n_workers):
+        n_done += len(work[number][0])
         if on_progress:
             on_progress(n_done, len(source))
-        for position, _ in map_items(write, missing, n_workers):
-            n_done += len(_positions(source, missing[position]))
-            if on_progress:
-                on_progress(n_done, len(source))
-        _finish(path, n_parts, plan, settings)
-    return open_store(path)
+    for target in todo:
+        _finish(target.path, n_parts, target.plan, target.settings)
+    for target in targets:
+        _clean(target.path)
 
 
-def _claim(path: Path, plan: dict[str, object]) -> None:
-    """Write the plan into an empty folder, or check that the folder was begun with it."""
+def _check_claim(target: _Target) -> None:
+    """Refuse a folder that was begun with another plan, or that holds something else."""
+    path = target.path
     if (path / _PLAN).exists():
-        other = differences(read_json(path / _PLAN), plan)
+        other = differences(read_json(path / _PLAN), target.plan)
         if other:
             raise StoreError(
                 f"{path} was begun from other recordings or with other settings "
                 f"({'; '.join(other)}): choose another folder, or delete this one"
             )
-    elif path.exists() and (not path.is_dir() or any(not is_partial(p) for p in path.iterdir())):
+    elif path.exists() and (not path.is_dir() or any(not is_passing(p) for p in path.iterdir())):
         raise StoreError(f"{path} exists and is not a store: choose another folder")
-    else:
-        write_json(path / _PLAN, plan)
+
+
+def _check_folder_of_rates(folder: Path) -> None:
+    """Refuse a folder that holds anything but stores called by their rates."""
+    if (folder / _PLAN).exists():
+        raise StoreError(
+            f"{folder} is a store of one rate: choose another folder for stores of several"
+        )
+    if folder.exists() and (
+        not folder.is_dir()
+        or any(not _RATE.fullmatch(p.name) and not is_passing(p) for p in folder.iterdir())
+    ):
+        raise StoreError(f"{folder} exists and holds other files: choose another folder")
 
 
 def _positions(source: RecordingSource, part: int) -> range:
@@ -120,68 +201,15 @@ def _positions(source: RecordingSource, part: int) -> range:
     return range(part * PART_SIZE, min((part + 1) * PART_SIZE, len(source)))
 
 
-def _part_file(path: Path, part: int) -> Path:
-    return path / f"part-{part:05d}.json"
-
-
-def _signal_file(path: Path, part: int) -> Path:
-    return path / f"signal-{part:05d}.npy"
-
-
-def _write_part(source: RecordingSource, path: Path, settings: IngestSettings, part: int) -> None:
-    """Write the signal file of one part, then its JSON file."""
-    rows: list[IndexRow] = []
-    refused: list[Refused] = []
-    n_samples = round(settings.fs * settings.duration)
-    signal_file = _signal_file(path, part)
-    with written_beside(signal_file) as beside:
-        with beside.open("wb") as file:
-            file.write(b"\0" * _NPY_HEADER)
-            for position in _positions(source, part):
-                try:
-                    rows += _append(file, source.load(position), settings, n_samples)
-                except (ReadError, SignalError) as error:
-                    refused.append(Refused(source.name(position), str(error)))
-            _write_npy_header(file, (len(rows), len(STANDARD_LEADS), n_samples))
-        sha256 = hash_file(beside)
-    content = {
-        "shard": Shard(file=signal_file.name, n_windows=len(rows), sha256=sha256).model_dump(),
-        "rows": [asdict(row) for row in rows],
-        "refused": [asdict(item) for item in refused],
-    }
-    write_json(_part_file(path, part), content)
-
-
-def _append(
-    file: BinaryIO, recording: Recording, settings: IngestSettings, n_samples: int
-) -> list[IndexRow]:
-    """Write the windows of one recording and return their index rows."""
-    standard = standard_leads(recording)
-    if not standard.lead_mask.any():
-        raise SignalError(f"{recording.record_id}: none of the twelve standard leads is recorded")
-    resampled = resample(standard, settings.fs, settings.resampling)
-    rows, pieces = [], []
-    for start in window_starts(resampled.n_samples, n_samples):
-        counts, n_clipped = to_counts(cut_window(resampled.signal, start, n_samples))
-        leads = "".join("0" if (lead == MISSING_COUNT).all() else "1" for lead in counts)
-        pieces.append(counts)
-        rows.append(index_row(recording, start / settings.fs, leads, n_clipped))
-    for counts in pieces:
-        file.write(counts.astype("<i2").tobytes())
-    return rows
-
-
-def _write_npy_header(file: BinaryIO, shape: tuple[int, int, int]) -> None:
-    """Write the `.npy` header, known only now, into the room kept for it."""
-    file.seek(0)
-    npy.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
-    if file.tell() != _NPY_HEADER:
-        raise StoreError(f"a .npy header of {file.tell()} bytes does not fit {_NPY_HEADER}")
+def _missing(targets: list[_Target], part: int) -> tuple[PartPlace, ...]:
+    """Return where this part is still to be written."""
+    places = [PartPlace(target.path, part, target.settings) for target in targets]
+    return tuple(place for place in places if not place.json_file.exists())
 
 
 def _finish(path: Path, n_parts: int, plan: dict[str, object], settings: IngestSettings) -> None:
-    """Join the parts' indices, write the manifest, then remove what only the making needed."""
-    parts = [read_json(_part_file(path, part)) for part in range(n_parts)]
+    """Join the parts' indices and write the manifest."""
+    parts = [read_json(PartPlace(path, part, settings).json_file) for part in range(n_parts)]
     try:
         rows = [IndexRow(**row) for part in parts for row in part["rows"]]
         shards = [Shard.model_validate(part["shard"]) for part in parts]
@@ -209,13 +237,23 @@ def _finish(path: Path, n_parts: int, plan: dict[str, object], settings: IngestS
         leadlens_version=leadlens.__version__,
     )
     write_json(path / MANIFEST, manifest.model_dump(mode="json"))
-    for part, shard in enumerate(shards):
-        _part_file(path, part).unlink()
-        if not shard.n_windows:
-            _signal_file(path, part).unlink()
-    for left in path.iterdir():
-        if is_partial(left):
-            left.unlink(missing_ok=True)
+
+
+def _clean(path: Path) -> None:
+    """Remove from a finished store what only its making needed, and what killed runs left."""
+    if not (path / MANIFEST).exists():
+        return
+    shards = {shard.file for shard in open_store(path).manifest.shards}
+    # Backwards: a kill in between leaves part files, by which the next run knows of the rest.
+    for file in sorted(path.iterdir(), reverse=True):
+        is_empty_shard = file.suffix == ".npy" and file.name not in shards
+        if is_empty_shard or _is_scrap(file):
+            file.unlink(missing_ok=True)
+
+
+def _is_scrap(file: Path) -> bool:
+    """Return whether a finished store has no use for a file."""
+    return is_partial(file) or (file.name.startswith("part-") and file.suffix == ".json")
 
 
 def _quote(text: str) -> str:

@@ -18,6 +18,8 @@ from leadlens.report.maps import lead_map
 from leadlens.report.tables import (
     COLUMNS,
     class_rows,
+    fold_rows,
+    folds_in_words,
     n_merged_classes,
     notes_of,
     result_rows,
@@ -26,13 +28,13 @@ from leadlens.report.tables import (
 )
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import Explanations, load_explanations
+from leadlens.study.folding import SETTINGS
 from leadlens.study.plan import DONE, explained_cell
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect, write_results
 from leadlens.study.run import (
     COMMAND,
     EXPLANATIONS,
-    SETTINGS,
     StudyData,
     describe_data,
     finished_study,
@@ -70,10 +72,11 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "results": results,
         "table": result_rows(results, compared),
         "columns": COLUMNS,
+        "fold_rows": fold_rows(results),
         "compared": compared,
         "n_merged": n_merged_classes(data.classes),
         "thresholds": sorted({task.cell.training.threshold for task in tasks}),
-        "warnings": warnings_of(study, tasks),
+        "warnings": warnings_of(study, data, tasks),
         "notes": notes_of(study, tasks),
         "curves": _curves(results, compared),
         "shown": shown.name,
@@ -269,5 +272,5 @@ def _facts(
         "training time": f"{seconds:.0f} s, the sum over all cells' epochs",
         "store index (SHA-256)": data.store.manifest.index_sha256,
         "fold file (SHA-256)": data.folds.sha256,
-        "folds": f"{study.folds.k}, {study.folds.method}, seed {study.folds.seed}",
+        "folds": folds_in_words(study, data),
     }

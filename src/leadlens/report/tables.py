@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from leadlens.data.folding.settings import folds_tested, listed
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
 from leadlens.study.cell import CellTask
 from leadlens.study.published import PublishedStudy
@@ -65,7 +66,7 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
     return rows
 
 
-def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
+def warnings_of(study: StudySettings, data: StudyData, tasks: list[CellTask]) -> list[str]:
     """Return what a reader must know before believing the figures."""
     said = []
     if any(task.cell.training.schedule == "published_plateau" for task in tasks):
@@ -78,6 +79,7 @@ def warnings_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
             "label_combination: folds were not grouped by patient or waveform, as published. "
             "The same patient may be on both sides; the figures may be too good."
         )
+    said += data.folds.warnings
     if study.data.simulate is not None:
         said.append(
             "Simulated ECGs: the figures say how well the simulator's diagnoses are told apart, "
@@ -102,11 +104,43 @@ def notes_of(study: StudySettings, tasks: list[CellTask]) -> list[str]:
 
 def training_json(tasks: list[CellTask]) -> dict[str, Any]:
     """Return the full training settings of each condition (the seed grows with the fold)."""
-    return {
-        task.cell.folder.parent.name: task.cell.training.model_dump(mode="json")
-        for task in tasks
-        if task.cell.fold == 0
+    first: dict[str, CellTask] = {}
+    for task in tasks:
+        first.setdefault(task.cell.folder.parent.name, task)
+    return {name: task.cell.training.model_dump(mode="json") for name, task in first.items()}
+
+
+def folds_in_words(study: StudySettings, data: StudyData) -> str:
+    """Return how the recordings were dealt to folds, and who takes no part."""
+    settings, folds = study.folds, data.folds.folds
+    words = {
+        "by_source": f"{len(folds)} sources, each tested by networks that were trained on the "
+        f"others (by_source): {listed(folds)}",
+        "given": f"{len(folds)}, given by {'a file' if settings.file else 'the data set'}: "
+        f"{listed(folds)}",
     }
+    said = words.get(settings.method, f"{settings.k}, {settings.method}, seed {settings.seed}")
+    if settings.tested is not None:
+        said += f"; tested: {listed(folds_tested(settings, folds))}"
+    if data.folds.n_split_groups:
+        said += f"; {data.folds.n_split_groups} groups are in several folds"
+    for why, n in data.folds.left_out.items():
+        said += f"; left out: {n} {why}"
+    return said
+
+
+def fold_rows(results: Results) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return condition, tested source and scores, where folds are sources; else nothing."""
+    return [
+        (
+            condition.name.replace(",", ", "),
+            fold.cell.source,
+            tuple(_plus_minus(fold.scores.macro[m], float("nan")) for m in COLUMNS),
+        )
+        for condition in results.conditions
+        for fold in condition.folds
+        if fold.cell.source
+    ]
 
 
 def n_merged_classes(classes: tuple[str, ...]) -> int:

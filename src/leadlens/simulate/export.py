@@ -21,7 +21,14 @@ import leadlens
 from leadlens.ecg.diagnoses import diagnoses
 from leadlens.engines.local import map_items
 from leadlens.errors import StoreError
-from leadlens.files import is_partial, read_json, write_json, write_text
+from leadlens.files import (
+    is_partial,
+    is_passing,
+    only_writer,
+    read_json,
+    write_json,
+    write_text,
+)
 from leadlens.io import write_wfdb
 from leadlens.io.header import codes_of
 from leadlens.io.wfdb import read_header
@@ -104,7 +111,8 @@ def export_wfdb(
         on_progress: called with the recordings that are done and their number.
 
     Raises:
-        StoreError: `folder` holds other files, or those of other settings.
+        StoreError: `folder` holds other files, or those of other settings, or another run is
+            writing into it.
     """
     wanted = (*_EVIDENCE, *_WFDB) if with_evidence else _WFDB
     return _export(settings, folder, wanted, workers, on_progress)
@@ -121,7 +129,8 @@ def export_evidence(
     For use beside a store, in its folder `evidence`; else as `export_wfdb`.
 
     Raises:
-        StoreError: `folder` holds other files, or those of other settings.
+        StoreError: `folder` holds other files, or those of other settings, or another run is
+            writing into it.
     """
     return _export(settings, folder, _EVIDENCE, workers, on_progress)
 
@@ -137,28 +146,45 @@ def _export(
     names = [record_name(index) for index in range(settings.n_recordings)]
     plan = {"leadlens_version": leadlens.__version__, "settings": settings.model_dump(mode="json")}
     there = _claim(folder, plan, names)
-    missing = [
-        index for index, name in enumerate(names) if any(name + s not in there for s in wanted)
-    ]
-    total, n_done = len(names), len(names) - len(missing)
-    if missing or not (folder / MANIFEST).exists():
-        write_json(folder / _BEGUN, plan)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        parts = [
-            tuple(missing[first : first + PART_SIZE]) for first in range(0, len(missing), PART_SIZE)
-        ]
-        if on_progress:
-            on_progress(n_done, total)
-        for position, _ in map_items(
-            partial(_write_part, settings, folder, wanted), parts, workers
-        ):
-            n_done += len(parts[position])
-            if on_progress:
-                on_progress(n_done, total)
-        _finish(folder, names, plan)
-    (folder / _BEGUN).unlink(missing_ok=True)
+    if _BEGUN in there or MANIFEST not in there or _missing(names, wanted, there):
+        with only_writer(folder):
+            # Again, now that nobody else writes here.
+            there = _claim(folder, plan, names)
+            missing = _missing(names, wanted, there)
+            if missing or MANIFEST not in there:
+                write_json(folder / _BEGUN, plan)
+                (folder / MANIFEST).unlink(missing_ok=True)
+                _write(settings, folder, wanted, missing, workers, on_progress)
+                _finish(folder, names, plan)
+            (folder / _BEGUN).unlink(missing_ok=True)
     files = read_json(folder / MANIFEST)["files"]
     return Exported(folder, files["wfdb"], files["evidence"])
+
+
+def _missing(names: list[str], wanted: tuple[str, ...], there: set[str]) -> list[int]:
+    """Return the numbers of the recordings that lack a file."""
+    return [index for index, name in enumerate(names) if any(name + s not in there for s in wanted)]
+
+
+def _write(
+    settings: CohortSettings,
+    folder: Path,
+    wanted: tuple[str, ...],
+    missing: list[int],
+    workers: int,
+    on_progress: OnProgress | None,
+) -> None:
+    """Write the missing files, a part of the recordings at a time."""
+    starts = range(0, len(missing), PART_SIZE)
+    parts = [tuple(missing[first : first + PART_SIZE]) for first in starts]
+    total = settings.n_recordings
+    n_done = total - len(missing)
+    if on_progress:
+        on_progress(n_done, total)
+    for position, _ in map_items(partial(_write_part, settings, folder, wanted), parts, workers):
+        n_done += len(parts[position])
+        if on_progress:
+            on_progress(n_done, total)
 
 
 def _claim(folder: Path, plan: dict[str, Any], names: list[str]) -> set[str]:
@@ -167,7 +193,7 @@ def _claim(folder: Path, plan: dict[str, Any], names: list[str]) -> set[str]:
         return set()
     if not folder.is_dir():
         raise StoreError(f"{folder} is a file: choose another folder")
-    there = {path.name for path in folder.iterdir() if not is_partial(path)}
+    there = {path.name for path in folder.iterdir() if not is_passing(path)}
     begun = [name for name in (_BEGUN, MANIFEST) if name in there]
     if there and not begun:
         raise StoreError(

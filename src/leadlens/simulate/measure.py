@@ -122,7 +122,7 @@ def _measure(
         s_wave=np.minimum(lowest, np.float32(0.0)),
         q_duration=np.count_nonzero(before < -0.02, axis=2) * STEP,
         q_depth=np.maximum(-before.min(axis=2), np.float32(0.0)),
-        is_qs=~has_risen,
+        is_qs=np.logical_not(has_risen),
         r_peak_time=_TIMES[peak],
         late_v1=np.where(is_late, waves[:, 6], np.float32(-np.inf)).max(axis=1),
         late_v2=np.where(is_late, waves[:, 7], np.float32(-np.inf)).max(axis=1),

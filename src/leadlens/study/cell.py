@@ -122,11 +122,13 @@ def _datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
     """Return training and test recordings of the cell."""
     folds = fold_numbers(load_folds(task.folds, store), store)
     chosen = np.array(task.recordings)
+    # Recordings without a fold take no part, on either side.
+    chosen = chosen[folds[chosen] >= 0]
     is_test = folds[chosen] == task.cell.fold
     settings = task.cell.training
     leads = lead_set(settings.lead_set)
     if is_test.all() or not is_test.any():
-        raise TrainingError(f"fold {task.cell.fold} leaves nothing to train on or to test")
+        raise TrainingError(f"fold {task.cell.tested} leaves nothing to train on or to test")
     train, test = (
         Dataset(store, chosen[part], leads, settings.normalisation, task.classes)
         for part in (~is_test, is_test)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from leadlens.data.folding.settings import Fold, listed
 from leadlens.errors import ConfigError
 from leadlens.files import hash_text, read_json
+from leadlens.study.folding import study_folds
 from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings, training_settings
 from leadlens.training.settings import TrainingSettings
@@ -26,6 +28,7 @@ class Cell:
         fs: sampling rate in Hz.
         fold: the tested fold.
         training: how it is trained; the seed differs from fold to fold.
+        source: the source that the fold is, or "".
     """
 
     folder: Path
@@ -33,6 +36,12 @@ class Cell:
     fs: float
     fold: int
     training: TrainingSettings
+    source: str = ""
+
+    @property
+    def tested(self) -> str:
+        """What the tested fold is called: its source, or its number."""
+        return Fold(self.fold, self.source).label
 
     @property
     def name(self) -> str:
@@ -68,17 +77,19 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
 
     Raises:
         ConfigError: a setting is not allowed, or the condition to be explained is not a cell.
+        StoreError: the data, which say how many folds there are, are missing or damaged.
     """
     cells = []
+    folds = study_folds(study, folder)
     for condition in conditions(study):
         training = training_settings(study, condition)
         fs = condition["fs"]
         if not isinstance(fs, int | float) or not 1 <= fs <= 10_000:
             raise ConfigError(f"axis 'fs' holds {fs!r}: a rate in Hz, from 1 to 10000, is needed")
-        for fold in range(study.folds.k):
-            place = folder / "cells" / condition_name(condition) / f"fold-{fold}"
-            own = training.model_copy(update={"seed": training.seed + fold})
-            cells.append(Cell(place, condition, float(fs), fold, own))
+        for fold in folds:
+            place = folder / "cells" / condition_name(condition) / f"fold-{fold.number}"
+            own = training.model_copy(update={"seed": training.seed + fold.number})
+            cells.append(Cell(place, condition, float(fs), fold.number, own, fold.name))
     _check_explanation(study, cells)
     if study.compare is not None:
         published_study(study.compare)
@@ -103,11 +114,13 @@ def explained_cell(study: StudySettings, cells: list[Cell]) -> Cell | None:
     if study.explain is None:
         return None
     for cell in cells:
-        if cell.condition == study.explain.condition and cell.fold == study.explain.fold:
+        is_fold = study.explain.fold in (cell.fold, cell.tested)
+        if cell.condition == study.explain.condition and is_fold:
             return cell
+    folds = tuple({cell.fold: Fold(cell.fold, cell.source) for cell in cells}.values())
     raise ConfigError(
         f"study '{study.name}' explains {study.explain.condition}, fold {study.explain.fold}, "
-        f"which is none of its cells (axes: {', '.join(study.axes)}; {study.folds.k} folds)"
+        f"which is none of its cells (axes: {', '.join(study.axes)}; folds: {listed(folds)})"
     )
 
 

@@ -151,7 +151,7 @@ def _table(results: Results) -> str:
     writer.writerow(["condition", "fold", "metric", "class", "abbreviation", "value", "n_positive"])
     for condition in results.conditions:
         for fold in condition.folds:
-            head = [condition.name, fold.cell.fold]
+            head = [condition.name, fold.cell.tested]
             for metric in MACRO:
                 writer.writerow([*head, metric, "", "", fold.scores.macro[metric], ""])
             for metric in PER_CLASS:

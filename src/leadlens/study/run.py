@@ -9,22 +9,21 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from leadlens.data.derive import derive_store
-from leadlens.data.folds import FoldFile, load_folds, make_folds, save_folds
-from leadlens.data.ingest import IngestSettings, ingest
+from leadlens.data.folds import FoldFile, load_folds, make_folds, participants, save_folds
+from leadlens.data.ingest import IngestSettings, ingest, rate_folder
 from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.engines.local import map_items
 from leadlens.errors import ConfigError, StoreError
-from leadlens.files import read_json, write_json, write_text
+from leadlens.files import hash_file, read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
+from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cell, plan_cells
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
 
-SETTINGS = "study.json"
-FOLDS = "folds.json"
 COMMAND = "command.txt"
 EXPLANATIONS = "explanations"
 
@@ -80,7 +79,7 @@ def run_study(
         with lock.acquire(timeout=0):
             _check_claim(study, folder)
             store = _make_store(study, folder, n_workers, on_progress)
-            data = _data(study, store, folder, make=True)
+            data = _data(study, store, folder, is_run=True)
             tasks = _tasks(cells, data, folder, _rates(study, store, folder), device)
             # Only now: a command that is refused must leave the folder's study as it was.
             _claim(study, store, folder, command)
@@ -108,11 +107,11 @@ def finished_study(
     Raises:
         StoreError: there is no study in the folder, or a file of it is missing or damaged.
     """
-    if not (folder / SETTINGS).exists() or not (folder / FOLDS).exists():
+    if not has_folds(folder):
         raise StoreError(f"{folder} holds no study: run 'leadlens study run' first")
     study = StudySettings.model_validate(read_json(folder / SETTINGS))
     store = open_store(store_path or study.data.store or folder / "store")
-    data = _data(study, store, folder, make=False)
+    data = _data(study, store, folder, is_run=False)
     rates = {fs: open_store(path) for fs, path in _rate_folders(study, store, folder).items()}
     return study, data, _tasks(plan_cells(study, folder), data, folder, rates, "cpu")
 
@@ -134,7 +133,25 @@ def _fixed(study: StudySettings) -> dict[str, Any]:
     """Return the settings that all runs into one folder must share."""
     settings = study.model_dump(mode="json", include={"data", "folds"})
     settings["data"].pop("store")
+    # The file is compared by its hash, and more folds may be tested later.
+    settings["folds"].pop("file")
+    settings["folds"].pop("tested")
     return settings
+
+
+def _check_fold_file(study: StudySettings, folds: FoldFile, folder: Path) -> None:
+    """Refuse the user's fold file if it is not the one that the study's folds were made from."""
+    file = study.folds.file
+    if file is None or not file.exists():
+        # It was needed once: the study has its own copy.
+        is_same = (file is None) == (not folds.file_sha256)
+    else:
+        is_same = hash_file(file) == folds.file_sha256
+    if not is_same:
+        raise ConfigError(
+            f"{folder} holds a study with other folds than those of {file or study.data.store}: "
+            "choose another --out"
+        )
 
 
 def _claim(study: StudySettings, store: Store, folder: Path, command: str) -> None:
@@ -146,22 +163,33 @@ def _claim(study: StudySettings, store: Store, folder: Path, command: str) -> No
     write_text(folder / COMMAND, command)
 
 
-def _data(study: StudySettings, store: Store, folder: Path, make: bool) -> StudyData:
+def _data(study: StudySettings, store: Store, folder: Path, *, is_run: bool) -> StudyData:
     """Return the study's data; folds are made where they are not there yet and may be."""
-    recordings = _recordings(study, store)
-    labels, known = (part[list(recordings)] for part in store.labels(scored_codes()))
-    counts = (labels & known).sum(axis=0)
-    enough = counts >= study.data.min_positives
-    classes = tuple(c for c, is_enough in zip(scored_codes(), enough, strict=True) if is_enough)
+    chosen = np.array(chosen_recordings(study, store))
+    if has_folds(folder):
+        folds = load_folds(folder / FOLDS, store)
+        takes_part = [i for i in chosen.tolist() if store.keys[i] in folds.assignment]
+        classes, absent = _classes(study, store, takes_part)
+        if is_run:
+            _check_fold_file(study, folds, folder)
+    else:
+        takes_part = participants(store, study.folds, chosen).tolist()
+        classes, absent = _classes(study, store, takes_part)
+        folds = make_folds(store, classes, study.folds, chosen)
+        save_folds(folds, folder / FOLDS)
+    return StudyData(store, folds, tuple(takes_part), classes, absent)
+
+
+def _classes(
+    study: StudySettings, store: Store, recordings: list[int]
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the codes with enough recordings, and those without, with their number."""
+    labels, known = (part[recordings] for part in store.labels(scored_codes()))
+    counts = dict(zip(scored_codes(), (labels & known).sum(axis=0).tolist(), strict=True))
+    classes = tuple(code for code, n in counts.items() if n >= study.data.min_positives)
     if not classes:
         raise ConfigError(f"no diagnosis has {study.data.min_positives} recordings in {store.path}")
-    absent = {
-        code: int(n) for code, n in zip(scored_codes(), counts, strict=True) if code not in classes
-    }
-    path = folder / FOLDS
-    if make and not path.exists():
-        save_folds(make_folds(store, classes, study.folds, np.array(recordings)), path)
-    return StudyData(store, load_folds(path, store), recordings, classes, absent)
+    return classes, {code: n for code, n in counts.items() if code not in classes}
 
 
 def _make_store(
@@ -182,7 +210,8 @@ def _make_store(
 def _rate_folders(study: StudySettings, store: Store, folder: Path) -> dict[float, Path]:
     """Return where the store lies at each of the study's rates."""
     rates = [float(fs) for fs in study.axes["fs"]]
-    return {fs: store.path if fs == store.fs else folder / "stores" / f"{fs:g}hz" for fs in rates}
+    places = folder / "stores"
+    return {fs: store.path if fs == store.fs else places / rate_folder(fs) for fs in rates}
 
 
 def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Store]:
@@ -197,18 +226,6 @@ def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Stor
         fs: store if fs == store.fs else derive_store(store, fs, path, study.data.resampling)
         for fs, path in folders.items()
     }
-
-
-def _recordings(study: StudySettings, store: Store) -> tuple[int, ...]:
-    """Return the positions of the recordings that take part."""
-    rows = store.first_rows
-    if not study.data.exact_duration_only:
-        return tuple(range(len(rows)))
-    duration = store.manifest.duration
-    chosen = tuple(i for i, row in enumerate(rows) if abs(row.duration - duration) < 1e-3)
-    if not chosen:
-        raise ConfigError(f"no recording of {store.path} lasts exactly {duration:g} s")
-    return chosen
 
 
 def _tasks(

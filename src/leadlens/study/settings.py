@@ -45,7 +45,7 @@ class StudyExplainSettings(BaseModel):
 
     Attributes:
         condition: values of the axes, such as {loss: bce, fs: 50}.
-        fold: the tested fold whose recordings are explained.
+        fold: the tested fold (a number, or a source) whose recordings are explained.
         n_per_class: recordings with each diagnosis that make its row of the map, at most, drawn
             at random.
         aggregate: "signed", or "absolute" (our reading of the published, unstated aggregation).
@@ -54,7 +54,7 @@ class StudyExplainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     condition: dict[str, Any]
-    fold: int = Field(default=0, ge=0)
+    fold: int | str = 0
     n_per_class: int = Field(default=20, ge=1)
     aggregate: Aggregate = "signed"
     settings: ExplainSettings = ExplainSettings()
@@ -96,6 +96,16 @@ class StudySettings(BaseModel):
                 raise ValueError(f"axis '{axis}' needs values, each once: {list(values)}")
         if "fs" not in self.axes:
             raise ValueError("the axis 'fs' (sampling rates in Hz) is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_fit_data(self) -> "StudySettings":
+        if self.data.simulate is not None and self.folds.k is None:
+            raise ValueError(
+                f"folds '{self.folds.method}' with data.simulate: a simulated cohort is one source "
+                "and has no folds of its own; use 'stratified', or make a store of it "
+                "(leadlens simulate) and give data.store"
+            )
         return self
 
 

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from leadlens.data.fetching.ledger import MARKER, NOTES
 from leadlens.data.sources import code15, ptbxl
 from leadlens.data.sources.code15 import Code15Source
 from leadlens.data.sources.cpsc import CpscSource
@@ -130,8 +131,9 @@ def find_sources(
     plain = [folder for folder, kind in zip(folders, kinds, strict=True) if kind in _WFDB]
     if plain:
         parts.insert(0, FolderSource.find(plain))
-    hints = tuple(hint for folder in plain for hint in _hints(folder)) if name is None else ()
-    found = SeveralSources(tuple(parts), is_all_known, hints)
+    hints = [hint for folder in plain for hint in _hints(folder)] if name is None else []
+    hints += dict.fromkeys(note for folder in folders for note in _unfinished_fetch(folder))
+    found = SeveralSources(tuple(parts), is_all_known, tuple(hints))
     check_distinct([found.key(position) for position in range(len(found))])
     return LabelledSource.find(found, labels) if labels else found
 
@@ -160,3 +162,16 @@ def _hints(folder: Path) -> Iterator[str]:
                 f"{child} looks like {kind} in its own layout, and is read here as plain WFDB "
                 "records or not at all: give this folder by itself"
             )
+
+
+def _unfinished_fetch(folder: Path) -> Iterator[str]:
+    """Yield a sentence if `folder` lies in one that `leadlens fetch` has begun and not finished."""
+    here = folder.resolve()
+    for place in (here, *here.parents):
+        if (place / NOTES).is_dir() and not (place / MARKER).exists():
+            yield (
+                f"{place}: a 'leadlens fetch' into this folder is not finished (there is no "
+                f"{MARKER}), so recordings may be missing: run it again, then ingest into another "
+                "folder"
+            )
+            return

@@ -6,13 +6,12 @@ nobody annotated the recording; the word `none`, that no diagnosis was found.
 """
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from leadlens.data.sources.protocol import FileSource
-from leadlens.data.sources.tables import read_table, whole_number
+from leadlens.data.sources.tables import RecordNames, read_table, whole_number
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError
@@ -54,13 +53,11 @@ class LabelledSource:
                 f"{', '.join((*REQUIRED, *OPTIONAL))}"
             )
         keys = [source.key(position) for position in range(len(source))]
-        n_of_id = Counter(record_id for _, record_id in keys)
-        by_name = {f"{name}/{record_id}": (name, record_id) for name, record_id in keys}
-        by_name |= {key[1]: key for key in keys if n_of_id[key[1]] == 1}
+        names = RecordNames(keys, "the folders given")
         labels: dict[tuple[str, str], dict[str, Any]] = {}
         for number, row in enumerate(rows, start=2):
             where = f"{table}, line {number}"
-            key = _key(row["record"].strip(), by_name, n_of_id, where)
+            key = names.find(row["record"].strip(), where)
             if key in labels:
                 raise ConfigError(f"{where}: a second row for the recording '{row['record']}'")
             labels[key] = _known(row, where)
@@ -95,24 +92,6 @@ class LabelledSource:
         """Return the other source's description, and a hash of the labels."""
         content = "\n".join(f"{key} {values}" for key, values in sorted(self.labels.items()))
         return {**self.source.describe(), "labels": hash_text(content)}
-
-
-def _key(
-    name: str, by_name: dict[str, tuple[str, str]], n_of_id: Counter[str], where: str
-) -> tuple[str, str]:
-    """Return the recording that a row names."""
-    if name in by_name:
-        return by_name[name]
-    if n_of_id[name] > 1:
-        raise ConfigError(
-            f"{where}: '{name}' names {n_of_id[name]} recordings: write source/record, as in "
-            f"{next(full for full, key in by_name.items() if key[1] == name)}"
-        )
-    example = next(iter(by_name), "none")
-    raise ConfigError(
-        f"{where}: there is no recording '{name}' in the folders given (the first is {example}): "
-        "write the file's name without suffix, or source/record"
-    )
 
 
 def _known(row: dict[str, str], where: str) -> dict[str, Any]:

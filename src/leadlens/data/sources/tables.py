@@ -1,9 +1,10 @@
 """CSV tables that lie beside recordings."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 
-from leadlens.errors import ReadError
+from leadlens.errors import ConfigError, ReadError
 
 
 def read_table(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
@@ -44,3 +45,33 @@ def whole_number(text: str) -> int | None:
     except ValueError:
         return None
     return int(value) if value.is_integer() else None
+
+
+class RecordNames:
+    """Which recording a cell means: its id where only one source has it, or `source/record`."""
+
+    def __init__(self, keys: list[tuple[str, str]], place: str) -> None:
+        """Take the (source, record id) of all recordings, and words for where they are."""
+        self._place = place
+        self._n_of_id = Counter(record_id for _, record_id in keys)
+        self._by_name = {f"{source}/{record_id}": (source, record_id) for source, record_id in keys}
+        self._by_name |= {key[1]: key for key in keys if self._n_of_id[key[1]] == 1}
+
+    def find(self, name: str, where: str) -> tuple[str, str]:
+        """Return the (source, record id) that `name` means in the line `where`.
+
+        Raises:
+            ConfigError: there is none, or there are several.
+        """
+        if name in self._by_name:
+            return self._by_name[name]
+        if self._n_of_id[name] > 1:
+            raise ConfigError(
+                f"{where}: '{name}' names {self._n_of_id[name]} recordings: write source/record, "
+                f"as in {next(full for full, key in self._by_name.items() if key[1] == name)}"
+            )
+        example = next(iter(self._by_name), "none")
+        raise ConfigError(
+            f"{where}: there is no recording '{name}' in {self._place} (the first is {example}): "
+            "write the file's name without suffix, or source/record"
+        )

@@ -1,0 +1,1 @@
+"""The parts of a fold file: settings, groups, ways to deal, counts."""

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 import leadlens
-from leadlens.cli import data, fetching, folds, models, study
+from leadlens.cli import auditing, data, fetching, folds, models, study
 from leadlens.cli.terminal import say
 from leadlens.errors import LeadlensError
 
@@ -58,6 +58,7 @@ app.command()(fetching.fetch)
 app.command()(data.ingest)
 app.command()(data.simulate)
 app.command()(folds.folds)
+app.command()(auditing.audit)
 app.add_typer(study.app, name="study")
 app.command()(models.train)
 app.command()(models.evaluate)

@@ -129,4 +129,5 @@ def _print_counts(store: Store, made: FoldFile, counts: FoldCounts) -> None:
         f"{store.path}: {len(made.folds)} folds ({made.settings.method}), "
         f"{made.n_split_groups} groups split"
     )
-    print_table(title, ["", *columns, "all", "deviation"], rows)
+    out.print(title, markup=False, highlight=False, soft_wrap=True)
+    print_table("", ["", *columns, "all", "deviation"], rows)

@@ -250,7 +250,8 @@ def _with_slow_ones(envelope: Float[Array, " time"], found: Int[Array, " beat"])
     highest = [free[a:b].max() for a, b in pairwise(found)]
     t_wave = float(np.quantile([value for value in highest if value > 0.0] or [0.0], 0.25))
     early = [free[a : a + round(0.34 * FS)].max() for a in found[:-1]]
-    t_early = float(np.quantile([value for value in early if value > 0.0] or [np.inf], 0.5))
+    loud = [value for value in early if value > 0.0]
+    t_early = float(np.median(loud)) if loud else np.inf
     typical = _typical(envelope)
     floor = min(1.7 * t_wave, max(3.0 * t_early, 0.25 * typical))
     floor = max(0.14 * typical, floor, 2.0 * float(np.median(free[free > 0.0])))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import make_recording
+from recordings import ListSource, make_recording
 
 from leadlens.data import ingest as ingesting
 from leadlens.data.ingest import IngestSettings, ingest
@@ -51,28 +51,6 @@ class MadeSource:
     def describe(self) -> dict[str, object]:
         """Return what identifies this source."""
         return {"kind": "made", "n": self.n_recordings, "seed": self.seed}
-
-
-@dataclass(frozen=True)
-class ListSource:
-    """The recordings given."""
-
-    recordings: tuple[Recording, ...]
-
-    def __len__(self) -> int:
-        return len(self.recordings)
-
-    def name(self, position: int) -> str:
-        """Return a name."""
-        return self.recordings[position].record_id
-
-    def load(self, position: int) -> Recording:
-        """Return a recording."""
-        return self.recordings[position]
-
-    def describe(self) -> dict[str, object]:
-        """Return what identifies this source."""
-        return {"kind": "list", "names": [item.record_id for item in self.recordings]}
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

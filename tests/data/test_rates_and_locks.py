@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from recordings import ListSource
 from test_derive import RECORDINGS
-from test_ingest import FIVE_SECONDS, ListSource, MadeSource, bytes_of
+from test_ingest import FIVE_SECONDS, MadeSource, bytes_of
 
 from leadlens.data import ingest as ingesting
 from leadlens.data import parts

@@ -2,13 +2,13 @@
 
 import csv
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from recordings import make_recording
+from recordings import ListSource, make_recording
 
 from leadlens.data.folds import FoldSettings, load_folds, make_folds, save_folds
 from leadlens.data.ingest import IngestSettings, ingest
@@ -23,28 +23,6 @@ from leadlens.study.settings import StudySettings, read_study
 
 CLASSES = ("426783006", "164889003")
 FLUTTER = "164890007"
-
-
-@dataclass(frozen=True)
-class ListSource:
-    """The recordings given."""
-
-    recordings: tuple[Recording, ...]
-
-    def __len__(self) -> int:
-        return len(self.recordings)
-
-    def name(self, position: int) -> str:
-        """Return a name."""
-        return self.recordings[position].record_id
-
-    def load(self, position: int) -> Recording:
-        """Return a recording."""
-        return self.recordings[position]
-
-    def describe(self) -> dict[str, object]:
-        """Return what identifies this source."""
-        return {"kind": "list", "names": [item.record_id for item in self.recordings]}
 
 
 def recording(record_id: str, source: str, seed: int, **known: object) -> Recording:

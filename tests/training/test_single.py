@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from recordings import ListSource
 from sklearn.metrics import roc_auc_score
 
 from leadlens.bundle import Bundle, load_bundle
@@ -26,28 +27,6 @@ TINY = {
     "model": {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (5,)},
     "epochs": 2,
 }
-
-
-@dataclass(frozen=True)
-class ListSource:
-    """Recordings in memory."""
-
-    recordings: tuple[Recording, ...]
-
-    def __len__(self) -> int:
-        return len(self.recordings)
-
-    def name(self, position: int) -> str:
-        """Return the record id."""
-        return self.recordings[position].record_id
-
-    def load(self, position: int) -> Recording:
-        """Return the recording."""
-        return self.recordings[position]
-
-    def describe(self) -> dict[str, object]:
-        """Return the kind."""
-        return {"kind": "list"}
 
 
 def simulated(n: int, seed: int = 5, duration: float = 10.0) -> list[Recording]:

@@ -10,7 +10,7 @@ import numpy as np
 from leadlens.data.audit.finding import Finding, few
 from leadlens.data.audit.fingerprint import candidates, reduced
 from leadlens.data.audit.traits import Traits
-from leadlens.data.folds import groups_of
+from leadlens.data.folding.groups import groups_of, joined
 from leadlens.data.store import Store
 
 SAME: Final = 0.98
@@ -111,21 +111,10 @@ def _correlations(store: Store, pairs: Array) -> list[float]:
 
 def _joined(sets: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return the sets with those that share a number made one."""
-    parent: dict[int, int] = {}
-
-    def root(number: int) -> int:
-        while parent.setdefault(number, number) != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
-    for members in sets:
-        for number in members[1:]:
-            parent[root(number)] = root(members[0])
-    joined: dict[int, list[int]] = defaultdict(list)
-    for number in sorted(parent):
-        joined[root(number)].append(number)
-    return [tuple(members) for members in joined.values()]
+    found: dict[int, list[int]] = defaultdict(list)
+    for number, group in sorted(joined(sets).items()):
+        found[group].append(number)
+    return [tuple(members) for members in found.values()]
 
 
 def _duplicate(store: Store, members: tuple[int, ...]) -> Finding:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import make_recording
-from test_ingest import ListSource
+from recordings import ListSource, make_recording
 
 from leadlens.data.batches import Dataset
 from leadlens.data.ingest import IngestSettings, ingest
+from leadlens.data.order import BLOCK, N_OPEN, Order, epoch_order
 from leadlens.data.store import Store
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -155,3 +155,83 @@ def test_recordings_without_voltage_are_refused_where_voltage_is_asked_for(tmp_p
         dataset_of(mixed)
     dataset_of(mixed, [0])
     Dataset(mixed, np.arange(2), STANDARD_LEADS, "lead_zscore", scored_codes())
+
+
+def cropped(store: Store, recordings: list[int], crop: float) -> Dataset:
+    return replace(dataset_of(store, recordings), crop=crop)
+
+
+def test_crops_are_pieces_of_the_window_anywhere_in_what_was_recorded(store: Store) -> None:
+    # The short recording: 7 s, then 3 s of padding.
+    whole = store.signal(store.windows_of[2])[0]
+    found = set()
+    for epoch in range(200):
+        (batch,) = cropped(store, [2], 6.9).epoch(2, 0, epoch)
+        assert batch.signal.shape == (1, 12, 345)
+        assert batch.lead_mask.all()
+        found |= {s for s in range(156) if np.allclose(batch.signal[0], whole[:, s : s + 345])}
+    assert found == set(range(6))
+
+
+def test_a_crop_longer_than_what_was_recorded_starts_with_it(store: Store) -> None:
+    (batch,) = cropped(store, [2], 9.0).epoch(2, 0, 0)
+    assert np.allclose(batch.signal[0, :, :350], store.signal(store.windows_of[2])[0, :, :350])
+    assert not batch.signal[0, :, 350:].any()
+
+
+def test_crops_together_cover_all_that_was_recorded_and_no_padding(store: Store) -> None:
+    data = cropped(store, [2, 0], 2.5)
+    (batch,) = data.all_windows(10)
+    assert batch.recordings.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert data.n_crops == 7
+    seconds = np.zeros(500, dtype=int)
+    (draw,) = data.all_draws(10)
+    for start in draw.starts[:3]:
+        seconds[start : start + 125] += 1
+    assert (seconds[:350] >= 1).all()
+    assert not seconds[350:].any()
+    np.testing.assert_allclose(
+        np.concatenate(batch.signal[3:], axis=1), store.signal(store.windows_of[0])[0]
+    )
+
+
+def test_a_crop_is_scaled_by_what_it_shows(store: Store) -> None:
+    data = Dataset(store, np.array([0]), STANDARD_LEADS, "lead_zscore", CLASSES, crop=2.0)
+    (batch,) = data.all_windows(10)
+    np.testing.assert_allclose(batch.signal.std(axis=2), 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("crop", [0.001, 10.5])
+def test_a_crop_of_no_sample_or_beyond_the_window_is_refused(store: Store, crop: float) -> None:
+    with pytest.raises(ConfigError, match=rf"a crop of {crop} s: the windows of .* are of 10 s"):
+        cropped(store, [0], crop)
+
+
+@pytest.mark.parametrize("order", ["random", "streaming"])
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 10_000])
+def test_every_order_visits_each_recording_once_and_follows_its_seed(n: int, order: Order) -> None:
+    places = np.random.default_rng(0).permutation(n)
+    one, other = (epoch_order(order, places, np.random.default_rng(s)) for s in (1, 2))
+    assert sorted(one) == list(range(n))
+    assert np.array_equal(one, epoch_order(order, places, np.random.default_rng(1)))
+    assert n == 1 or not np.array_equal(one, other)
+
+
+def test_streaming_order_stays_within_a_few_blocks_at_a_time() -> None:
+    places = np.random.default_rng(0).permutation(51_200)
+    visited = places[epoch_order("streaming", places, np.random.default_rng(1))]
+    for start in range(0, 51_200, BLOCK * N_OPEN):
+        together = visited[start : start + BLOCK * N_OPEN]
+        assert len(np.unique(together // BLOCK)) <= N_OPEN
+        # Mixed: neighbours in the order are not neighbours on the disk.
+        assert np.mean(np.abs(np.diff(together)) == 1) < 0.01
+    blocks = visited[:: BLOCK * N_OPEN] // BLOCK
+    assert np.mean(np.diff(blocks) > 0) < 0.9
+
+
+def test_a_streamed_epoch_holds_the_same_recordings_with_the_same_labels(store: Store) -> None:
+    batches = list(dataset_of(store).epoch(3, 0, 0, "streaming"))
+    recordings = np.concatenate([batch.recordings for batch in batches])
+    assert sorted(recordings) == list(range(9))
+    labels, _ = dataset_of(store).labels
+    assert np.array_equal(np.concatenate([b.labels for b in batches]), labels[recordings])

@@ -19,6 +19,7 @@ from leadlens.errors import ConfigError, TrainingError
 from leadlens.models.losses import LOSSES, double_soft_f1
 from leadlens.models.registry import build_model
 from leadlens.simulate import CohortSettings, simulate_recording
+from leadlens.training.feed import HostFeed
 from leadlens.training.fit import History, fit, monitored_loss, predict
 from leadlens.training.settings import TrainingSettings
 
@@ -217,10 +218,10 @@ def test_the_monitored_loss_weighs_batches_by_their_size(small_store: Store) -> 
     monitor = part(small_store, 0, 32, settings)
     model = build_model(settings.model, 12, 4).eval()
     pieces = [
-        monitored_loss(model, part(small_store, *ends, settings), LOSSES["bce"], CPU, settings)
+        monitored_loss(model, HostFeed(part(small_store, *ends, settings)), LOSSES["bce"], settings)
         for ends in ((0, 20), (20, 32))
     ]
-    whole = monitored_loss(model, monitor, LOSSES["bce"], CPU, settings)
+    whole = monitored_loss(model, HostFeed(monitor), LOSSES["bce"], settings)
     assert whole == pytest.approx((20 * pieces[0] + 12 * pieces[1]) / 32, rel=1e-6)
 
 
@@ -310,3 +311,8 @@ def test_prediction_does_not_depend_on_the_batch_size(small_store: Store) -> Non
     model = build_model(tiny().model, 12, 4)
     whole, pieces = (predict(model, data, CPU, size) for size in (256, 7))
     np.testing.assert_allclose(whole, pieces, rtol=1e-5)
+
+
+def test_data_of_other_crops_than_the_settings_are_refused(small_store: Store) -> None:
+    with pytest.raises(ConfigError, match=r"crops of None s, the settings of 2\.5"):
+        train(small_store, tiny(crop=2.5))

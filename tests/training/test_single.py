@@ -13,14 +13,18 @@ from recordings import ListSource
 from sklearn.metrics import roc_auc_score
 
 from leadlens.bundle import Bundle, load_bundle
+from leadlens.data import order
+from leadlens.data.batches import Dataset
 from leadlens.data.folds import groups_of
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.store import Store
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError
 from leadlens.simulate import CohortSettings, simulate_cohort
 from leadlens.training import single
+from leadlens.training.fit import predict
 from leadlens.training.single import evaluate_bundle, train_single
 
 TINY = {
@@ -275,3 +279,34 @@ def test_scores_do_not_depend_on_the_number_of_threads(bundle: Bundle, small_sto
     finally:
         torch.set_num_threads(n_threads)
     np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_of_crops_says_the_same_of_a_stored_and_of_a_read_recording(
+    small_store: Store, tmp_path: Path
+) -> None:
+    train(small_store, tmp_path / "m", {"crop": 2.5, "order": "streaming"})
+    bundle = load_bundle(tmp_path / "m")
+    assert bundle.config.duration == 2.5
+    data = Dataset(
+        small_store, np.array([3, 4]), STANDARD_LEADS, "millivolt", bundle.config.classes, 2.5
+    )
+    stored = predict(bundle.model, data, torch.device("cpu"))
+    for number, probabilities in zip((3, 4), stored, strict=True):
+        signal = small_store.signal(small_store.windows_of[number])[0]
+        read = Recording(signal, small_store.fs, STANDARD_LEADS, "r")
+        np.testing.assert_allclose(bundle.predict(read).probabilities, probabilities, atol=1e-5)
+    found = evaluate_bundle(bundle, small_store, tmp_path / "scratch")
+    assert found["recordings"] == len(small_store.keys)
+
+
+def test_order_and_crop_change_the_training(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "BLOCK", 8)
+    monkeypatch.setattr(order, "N_OPEN", 2)
+    losses = set()
+    for name, changes in {"w": {}, "c": {"crop": 5.0}, "s": {"order": "streaming"}}.items():
+        train(small_store, tmp_path / name, changes)
+        kept = json.loads((tmp_path / name / "training.json").read_text())
+        losses.add(kept["history"][-1]["loss"])
+    assert len(losses) == 3

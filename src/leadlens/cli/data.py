@@ -199,7 +199,7 @@ def _store_facts(store: Store) -> dict[str, Any]:
         "windows": store.manifest.n_windows,
         "refused": store.manifest.n_refused,
         "fs": store.manifest.fs,
-        "windows_clipped": _n_clipped(store),
+        "windows_clipped": store.manifest.n_clipped,
     }
 
 
@@ -212,13 +212,8 @@ def _say_store(store: Store) -> None:
     )
     if manifest.n_refused:
         say(f"refused recordings and the reasons are listed in {store.path / 'refused.csv'}")
-    if _n_clipped(store):
-        say(f"{_n_clipped(store)} windows reach beyond 32.767 mV and were cut off there")
-
-
-def _n_clipped(store: Store) -> int:
-    """Return how many windows were cut off at the range's end."""
-    return sum(row.n_clipped > 0 for row in store.rows)
+    if manifest.n_clipped:
+        say(f"{manifest.n_clipped} windows reach beyond 32.767 mV and were cut off there")
 
 
 def _say(text: str) -> None:

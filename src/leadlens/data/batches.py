@@ -1,15 +1,30 @@
-"""Batches: windows of a store as a network's input, with labels and masks."""
+"""Batches: windows of a store, or crops of them, as a network's input, with labels and masks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float32, Int, Int16
 
-from leadlens.data.store import Store, to_millivolts
+from leadlens.data.order import Order, epoch_order
+from leadlens.data.store import MISSING_COUNT, Store, to_millivolts
 from leadlens.ecg.preprocess import Normalisation, apply_scale, check_units, scale_of
+from leadlens.ecg.window import window_starts
 from leadlens.errors import ConfigError, StoreError
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What a batch shows: recordings of a dataset, a window of each, and where its crop starts."""
+
+    recordings: Int[np.ndarray, " batch"]
+    windows: Int[np.ndarray, " batch"]
+    starts: Int[np.ndarray, " batch"]
+
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.recordings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +48,7 @@ class Dataset:
         leads: the rows of a batch's signal.
         normalisation: the scale of a batch's signal.
         classes: the columns of a batch's labels, SNOMED CT codes.
+        crop: seconds of a window that a batch shows; None shows all.
     """
 
     store: Store
@@ -40,9 +56,10 @@ class Dataset:
     leads: tuple[str, ...]
     normalisation: Normalisation
     classes: tuple[str, ...]
+    crop: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that leads and units allow this."""
+        """Check that leads, units and the crop's length allow this."""
         unknown = [lead for lead in self.leads if lead not in self.store.manifest.leads]
         if unknown:
             raise StoreError(f"{self.store.path} has no lead {', '.join(unknown)}")
@@ -50,11 +67,26 @@ class Dataset:
             raise ConfigError(f"no recording of {self.store.path} is chosen")
         rows = self.store.first_rows
         check_units(self.normalisation, {rows[i].units for i in self.recordings})
+        if self.crop is not None and not 1 <= self.n_samples <= self.store.n_samples:
+            raise ConfigError(
+                f"a crop of {self.crop:g} s: the windows of {self.store.path} are of "
+                f"{self.store.manifest.duration:g} s"
+            )
 
     @property
     def n_recordings(self) -> int:
         """The number of recordings."""
         return len(self.recordings)
+
+    @property
+    def duration(self) -> float:
+        """Seconds that a batch shows."""
+        return self.store.manifest.duration if self.crop is None else self.crop
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in each lead of a batch."""
+        return round(self.store.fs * self.duration)
 
     @cached_property
     def labels(self) -> tuple[Bool[np.ndarray, "n class"], Bool[np.ndarray, "n class"]]:
@@ -62,46 +94,108 @@ class Dataset:
         labels, known = self.store.labels(self.classes)
         return labels[self.recordings], known[self.recordings]
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The recordings' keys."""
         return tuple(self.store.keys[i] for i in self.recordings)
 
-    def batch(self, recordings: Int[np.ndarray, " batch"], windows: np.ndarray) -> Batch:
-        """Return one window for each of these recordings (positions within this dataset)."""
-        rows = [self.store.manifest.leads.index(lead) for lead in self.leads]
-        signal = to_millivolts(self.store.counts(windows)[:, rows])
+    @cached_property
+    def _first_windows(self) -> Int[np.ndarray, " recording"]:
+        """Each recording's first window; the others follow it."""
+        return np.array([self.store.windows_of[i][0] for i in self.recordings], dtype=np.int64)
+
+    @cached_property
+    def _n_windows(self) -> Int[np.ndarray, " recording"]:
+        """How many windows each recording has."""
+        return np.array([len(self.store.windows_of[i]) for i in self.recordings], dtype=np.int64)
+
+    def batch(self, draw: Draw) -> Batch:
+        """Return what `draw` names, as a network's input."""
+        counts = self.counts(draw)
+        signal = to_millivolts(counts)
         labels, known = self.labels
         return Batch(
             signal=apply_scale(signal, scale_of(signal, self.normalisation)),
-            lead_mask=(~np.isnan(signal).all(axis=2)).astype(np.float32),
-            labels=labels[recordings].astype(np.float32),
-            label_mask=known[recordings].astype(np.float32),
-            recordings=recordings,
+            lead_mask=(counts.max(axis=2) != MISSING_COUNT).astype(np.float32),
+            labels=labels[draw.recordings].astype(np.float32),
+            label_mask=known[draw.recordings].astype(np.float32),
+            recordings=draw.recordings,
         )
 
-    def epoch(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-        """Yield every recording once, in an order and with windows drawn from (seed, epoch).
+    def counts(self, draw: Draw) -> Int16[np.ndarray, "batch lead time"]:
+        """Return the stored counts of what `draw` names, of this dataset's leads."""
+        counts = self.store.counts(draw.windows)
+        if self.crop is not None:
+            n = self.n_samples
+            pairs = zip(counts, draw.starts, strict=True)
+            counts = np.stack([window[:, start : start + n] for window, start in pairs])
+        if self.leads == self.store.manifest.leads:
+            return counts
+        return counts[:, [self.store.manifest.leads.index(lead) for lead in self.leads]]
 
-        A long recording shows one of its windows, so that it counts no more than a short one. A
-        last batch of a single recording is left out: batch normalisation cannot use it.
+    def epoch(
+        self, batch_size: int, seed: int, epoch: int, order: Order = "random"
+    ) -> Iterator[Batch]:
+        """Yield every recording once, as `epoch_draws` draws it."""
+        for draw in self.epoch_draws(batch_size, seed, epoch, order):
+            yield self.batch(draw)
+
+    def epoch_draws(
+        self, batch_size: int, seed: int, epoch: int, order: Order = "random"
+    ) -> Iterator[Draw]:
+        """Yield every recording once; order, windows and crops are drawn from (seed, epoch).
+
+        A long recording shows one of its windows, so that it counts no more than a short one, and
+        a crop lies within what was recorded. A last batch of a single recording is left out: batch
+        normalisation cannot use it.
         """
         rng = np.random.default_rng([seed, epoch])
-        order = rng.permutation(self.n_recordings)
-        draws = rng.random(self.n_recordings)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            if len(chosen) == 1 and self.n_recordings > 1:
-                continue
-            options = [self.store.windows_of[self.recordings[i]] for i in chosen]
-            windows = [o[int(draws[i] * len(o))] for i, o in zip(chosen, options, strict=True)]
-            yield self.batch(chosen, np.array(windows))
+        visited = epoch_order(order, self._first_windows, rng)
+        chosen = rng.random(self.n_recordings)
+        windows = self._first_windows + (chosen * self._n_windows).astype(np.int64)
+        starts = np.zeros(self.n_recordings, np.int64)
+        if self.crop is not None:
+            room = np.maximum(self._n_recorded(windows) - self.n_samples, 0)
+            starts = (rng.random(self.n_recordings) * (room + 1)).astype(np.int64)
+        for start in range(0, len(visited), batch_size):
+            shown = visited[start : start + batch_size]
+            if len(shown) > 1 or self.n_recordings == 1:
+                yield Draw(shown, windows[shown], starts[shown])
 
     def all_windows(self, batch_size: int) -> Iterator[Batch]:
-        """Yield every window of every recording, in order."""
-        of_recording = [self.store.windows_of[i] for i in self.recordings]
-        recordings = np.repeat(np.arange(self.n_recordings), [len(w) for w in of_recording])
-        windows = np.concatenate(of_recording)
-        for start in range(0, len(windows), batch_size):
+        """Yield every window of every recording, in order; crops that together cover them."""
+        for draw in self.all_draws(batch_size):
+            yield self.batch(draw)
+
+    def all_draws(self, batch_size: int) -> Iterator[Draw]:
+        """Yield every window of every recording, in order; crops that together cover them."""
+        drawn = self._all
+        for start in range(0, len(drawn), batch_size):
             piece = slice(start, start + batch_size)
-            yield self.batch(recordings[piece], windows[piece])
+            yield Draw(drawn.recordings[piece], drawn.windows[piece], drawn.starts[piece])
+
+    @property
+    def n_crops(self) -> int:
+        """How many crops, or windows, `all_windows` shows."""
+        return len(self._all)
+
+    @cached_property
+    def _all(self) -> Draw:
+        """All windows, or crops that cover what was recorded in them."""
+        recordings = np.repeat(np.arange(self.n_recordings), self._n_windows)
+        firsts = np.repeat(np.cumsum(self._n_windows) - self._n_windows, self._n_windows)
+        windows = self._first_windows[recordings] + np.arange(len(recordings)) - firsts
+        if self.crop is None:
+            return Draw(recordings, windows, np.zeros(len(windows), np.int64))
+        starts = [window_starts(int(n), self.n_samples) for n in self._n_recorded(windows)]
+        n_crops = [len(each) for each in starts]
+        return Draw(
+            np.repeat(recordings, n_crops), np.repeat(windows, n_crops), np.concatenate(starts)
+        )
+
+    def _n_recorded(self, windows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """Return how many samples of each window were recorded; what follows them is padding."""
+        rows = [self.store.rows[window] for window in windows]
+        seconds = np.array([row.duration - row.offset for row in rows])
+        n_recorded = np.round(seconds * self.store.fs).astype(np.int64)
+        return np.clip(n_recorded, 1, self.store.n_samples)

@@ -1,15 +1,16 @@
 """The same store at another rate."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 import leadlens
+from leadlens.data.shards import write_shard
 from leadlens.data.store import (
     MANIFEST,
     Manifest,
-    Shard,
     Store,
     open_store,
     to_counts,
@@ -18,7 +19,7 @@ from leadlens.data.store import (
 from leadlens.ecg.resample import ResampleMethod, resample_array
 from leadlens.ecg.window import cut_window
 from leadlens.errors import ConfigError, StoreError
-from leadlens.files import hash_file, only_writer, write_json, written_beside
+from leadlens.files import only_writer, write_json, written_beside
 
 _CHUNK = 64
 
@@ -59,8 +60,13 @@ def _write(
 ) -> None:
     """Write the derived store's signal files, its index and, last, its manifest."""
     ratio = Fraction(fs / store.fs).limit_denominator(100_000)
+    n_samples = round(fs * store.manifest.duration)
     shards = tuple(
-        _derive_shard(counts, ratio, round(fs * store.manifest.duration), method, path / shard.file)
+        write_shard(
+            path / shard.file,
+            (*counts.shape[:2], n_samples),
+            _derived(counts, ratio, n_samples, method),
+        )
         for counts, shard in zip(store.shards, store.manifest.shards, strict=True)
     )
     with written_beside(path / "index.csv") as beside:
@@ -78,16 +84,10 @@ def _write(
     write_json(path / MANIFEST, manifest.model_dump(mode="json"))
 
 
-def _derive_shard(
-    counts: np.ndarray, ratio: Fraction, n_samples: int, method: ResampleMethod, path: Path
-) -> Shard:
-    """Write one resampled signal file, a few windows at a time."""
-    resampled = np.empty((*counts.shape[:2], n_samples), np.int16)
+def _derived(
+    counts: np.ndarray, ratio: Fraction, n_samples: int, method: ResampleMethod
+) -> Iterator[np.ndarray]:
+    """Yield resampled windows, a few at a time."""
     for start in range(0, len(counts), _CHUNK):
-        signal = to_millivolts(np.asarray(counts[start : start + _CHUNK]))
-        for offset, window in enumerate(resample_array(signal, ratio, method)):
-            resampled[start + offset] = to_counts(cut_window(window, 0, n_samples))[0]
-    with written_beside(path) as beside:
-        with beside.open("wb") as file:
-            np.save(file, resampled, allow_pickle=False)
-        return Shard(file=path.name, n_windows=len(resampled), sha256=hash_file(beside))
+        signal = resample_array(to_millivolts(counts[start : start + _CHUNK]), ratio, method)
+        yield np.stack([to_counts(cut_window(window, 0, n_samples))[0] for window in signal])

@@ -2,16 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Final
 
 from leadlens.data.sources import ptbxl_ecg_id
 from leadlens.ecg.recording import Recording, content_hash
 from leadlens.errors import StoreError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexRow:
     """One window of one recording.
 
@@ -77,27 +77,56 @@ def index_row(recording: Recording, offset: float, leads: str, n_clipped: int) -
     )
 
 
-def write_rows(rows: Iterable[IndexRow]) -> str:
-    """Return `rows` as CSV text."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(IndexRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+def index_header() -> str:
+    """Return the first line of an index."""
+    return ",".join(_NAMES) + "\n"
+
+
+def index_line(row: IndexRow) -> str:
+    """Return `row` as a line of an index."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([getattr(row, name) for name in _NAMES])
+    return line.getvalue()
 
 
 def read_rows(path: Path) -> tuple[IndexRow, ...]:
-    """Return the rows of the CSV file at `path`."""
+    """Return the rows of the index at `path`.
+
+    Equal texts are one in memory: most columns repeat a few values.
+
+    Raises:
+        StoreError: the file cannot be read, or is no index.
+    """
+    known: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return tuple(_row(line) for line in csv.DictReader(file))
+            lines = csv.reader(file)
+            places = _places(next(lines))
+            return tuple(_row(line, places, known) for line in lines)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, StopIteration, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
 
 
-def _row(line: dict[str, str]) -> IndexRow:
-    """Return the row of one line; stores made before `fold` was kept lack that column."""
-    known = {"fold": "", **line}
-    return IndexRow(**{field.name: field.type(known[field.name]) for field in fields(IndexRow)})  # type: ignore[operator]
+def _row(line: list[str], places: list[tuple[Any, int | None]], known: dict[str, str]) -> IndexRow:
+    """Return the row of one line; `known` holds the texts so far."""
+    values: list[Any] = []
+    for kind, place in places:
+        text = "" if place is None else line[place]
+        values.append(known.setdefault(text, text) if kind is str else kind(text))
+    return IndexRow(*values)
+
+
+def _places(header: list[str]) -> list[tuple[Any, int | None]]:
+    """Return each field's type and column; stores made before `fold` was kept lack that column."""
+    missing = set(_NAMES) - set(header) - {"fold"}
+    if missing:
+        raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+    return [
+        (field.type, header.index(field.name) if field.name in header else None)
+        for field in fields(IndexRow)
+    ]
+
+
+_NAMES: Final = tuple(field.name for field in fields(IndexRow))

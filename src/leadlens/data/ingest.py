@@ -13,24 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
-import leadlens
-from leadlens.data.index import IndexRow, write_rows
+from leadlens.data.joining import is_scrap, join_parts
 from leadlens.data.parts import IngestSettings, PartPlace, Refused, write_part
 from leadlens.data.sources import RecordingSource
-from leadlens.data.store import MANIFEST, Manifest, Shard, Store, open_store
-from leadlens.ecg.leads import STANDARD_LEADS
+from leadlens.data.store import MANIFEST, Store, open_store
 from leadlens.engines.local import map_items
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import (
-    hash_text,
-    is_partial,
     is_passing,
     only_writer,
     read_json,
     write_json,
-    write_text,
 )
 from leadlens.settings import differences
 
@@ -59,7 +52,7 @@ class _Target:
     @property
     def is_finished(self) -> bool:
         """Whether all of it is there and nothing else is left to be removed."""
-        return self.has_manifest and not any(map(_is_scrap, self.path.iterdir()))
+        return self.has_manifest and not any(map(is_scrap, self.path.iterdir()))
 
 
 def ingest(
@@ -159,12 +152,13 @@ def _write(
     n_done = len(source) - sum(len(positions) for positions, _ in work)
     if on_progress:
         on_progress(n_done, len(source))
-    for number, _ in map_items(partial(write_part, source), work, n_workers):
+    run = partial(map_items, n_workers=n_workers)
+    for number, _ in run(partial(write_part, source), work):
         n_done += len(work[number][0])
         if on_progress:
             on_progress(n_done, len(source))
     for target in todo:
-        _finish(target.path, n_parts, target.plan, target.settings)
+        join_parts(target.path, n_parts, target.plan, target.settings, run)
     for target in targets:
         _clean(target.path)
 
@@ -207,55 +201,11 @@ def _missing(targets: list[_Target], part: int) -> tuple[PartPlace, ...]:
     return tuple(place for place in places if not place.json_file.exists())
 
 
-def _finish(path: Path, n_parts: int, plan: dict[str, object], settings: IngestSettings) -> None:
-    """Join the parts' indices and write the manifest."""
-    parts = [read_json(PartPlace(path, part, settings).json_file) for part in range(n_parts)]
-    try:
-        rows = [IndexRow(**row) for part in parts for row in part["rows"]]
-        shards = [Shard.model_validate(part["shard"]) for part in parts]
-        refused = [Refused(**item) for part in parts for item in part["refused"]]
-    except (KeyError, TypeError, ValidationError) as error:
-        raise StoreError(f"{path}: a part is damaged ({error}): delete the folder") from error
-    if not rows:
-        first = f", the first because {refused[0].reason}" if refused else ""
-        raise StoreError(f"{path}: none of the {len(refused)} recordings could be read{first}")
-    index = write_rows(rows)
-    write_text(path / "index.csv", index)
-    lines = [f"{_quote(item.name)},{_quote(item.reason)}" for item in refused]
-    write_text(path / "refused.csv", "\n".join(["recording,reason", *lines]) + "\n")
-    manifest = Manifest(
-        fs=settings.fs,
-        duration=settings.duration,
-        leads=STANDARD_LEADS,
-        resampling=settings.resampling,
-        n_recordings=len({row.key for row in rows}),
-        n_windows=len(rows),
-        n_refused=len(refused),
-        shards=tuple(shard for shard in shards if shard.n_windows),
-        index_sha256=hash_text(index),
-        made_from=plan,
-        leadlens_version=leadlens.__version__,
-    )
-    write_json(path / MANIFEST, manifest.model_dump(mode="json"))
-
-
 def _clean(path: Path) -> None:
     """Remove from a finished store what only its making needed, and what killed runs left."""
     if not (path / MANIFEST).exists():
         return
-    shards = {shard.file for shard in open_store(path).manifest.shards}
     # Backwards: a kill in between leaves part files, by which the next run knows of the rest.
     for file in sorted(path.iterdir(), reverse=True):
-        is_empty_shard = file.suffix == ".npy" and file.name not in shards
-        if is_empty_shard or _is_scrap(file):
+        if is_scrap(file):
             file.unlink(missing_ok=True)
-
-
-def _is_scrap(file: Path) -> bool:
-    """Return whether a finished store has no use for a file."""
-    return is_partial(file) or (file.name.startswith("part-") and file.suffix == ".json")
-
-
-def _quote(text: str) -> str:
-    """Return `text` as one CSV field."""
-    return '"' + text.replace('"', '""').replace("\n", " ") + '"'

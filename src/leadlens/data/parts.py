@@ -1,28 +1,26 @@
 """Parts: a run of recordings as one signal file of each store that is being made.
 
-The signal file (signal-00000.npy) holds the windows; the JSON file (part-00000.json), written
-after it, their index rows, what was refused, and the signal file's hash.
+The signal file (part-00000.npy) holds the windows; the JSON file (part-00000.json), written after
+it, their index rows and what was refused. Joined, they are the store.
 """
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-from numpy.lib import format as npy
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadlens.data.index import IndexRow, index_row
+from leadlens.data.shards import HEADER_BYTES, npy_header
 from leadlens.data.sources import RecordingSource
-from leadlens.data.store import MISSING_COUNT, Shard, to_counts
+from leadlens.data.store import MISSING_COUNT, to_counts
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
-from leadlens.errors import ReadError, SignalError, StoreError
-from leadlens.files import hash_file, write_json, written_beside
-
-_NPY_HEADER: Final = 128
+from leadlens.errors import ReadError, SignalError
+from leadlens.files import write_json, written_beside
 
 
 class IngestSettings(BaseModel):
@@ -58,7 +56,7 @@ class PartPlace:
     @property
     def signal_file(self) -> Path:
         """The windows."""
-        return self.path / f"signal-{self.part:05d}.npy"
+        return self.path / f"part-{self.part:05d}.npy"
 
     @property
     def json_file(self) -> Path:
@@ -84,17 +82,16 @@ def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]
         for place in places:
             beside = stack.enter_context(written_beside(place.signal_file))
             parts.append(_Part(place, stack.enter_context(beside.open("wb"))))
-            parts[-1].file.write(b"\0" * _NPY_HEADER)
+            # Room for the header, which says how many windows there are.
+            parts[-1].file.write(b"\0" * HEADER_BYTES)
         for position in positions:
             _add(source, position, parts)
         for part in parts:
             n_samples = part.place.settings.n_samples
-            _write_npy_header(part.file, (len(part.rows), len(STANDARD_LEADS), n_samples))
+            part.file.seek(0)
+            part.file.write(npy_header((len(part.rows), len(STANDARD_LEADS), n_samples)))
     for part in parts:
-        file = part.place.signal_file
-        shard = Shard(file=file.name, n_windows=len(part.rows), sha256=hash_file(file))
         content = {
-            "shard": shard.model_dump(),
             "rows": [asdict(row) for row in part.rows],
             "refused": [asdict(item) for item in part.refused],
         }
@@ -142,11 +139,3 @@ def _append(
     for counts in pieces:
         file.write(counts.astype("<i2").tobytes())
     return rows
-
-
-def _write_npy_header(file: BinaryIO, shape: tuple[int, int, int]) -> None:
-    """Write the `.npy` header, known only now, into the room kept for it."""
-    file.seek(0)
-    npy.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
-    if file.tell() != _NPY_HEADER:
-        raise StoreError(f"a .npy header of {file.tell()} bytes does not fit {_NPY_HEADER}")

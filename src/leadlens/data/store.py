@@ -3,7 +3,8 @@
     manifest.json       written last: without it there is no store
     index.csv           one row a window, in the order of the shards
     refused.csv         files that could not be read, with the reason
-    signal-00000.npy    int16 (window, lead, time), 1 uV a count, -32768 where nothing was recorded
+    signal-00000.npy    int16 (window, lead, time), 1 uV a count, -32768 where nothing was recorded;
+                        at most 4 GB each
 
 In recordings of relative units a count is 1/1000 of the unit.
 """
@@ -18,6 +19,7 @@ from jaxtyping import Float32, Int16
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leadlens.data.index import IndexRow, read_rows
+from leadlens.data.shards import Shard, open_counts
 from leadlens.ecg.diagnoses import encode_labels
 from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import StoreError
@@ -27,15 +29,6 @@ COUNTS_PER_MILLIVOLT: Final = 1000
 MISSING_COUNT: Final = -32768
 LARGEST_COUNT: Final = 32767
 MANIFEST: Final = "manifest.json"
-
-
-class Shard(BaseModel):
-    """One signal file of a store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    file: str
-    n_windows: int
-    sha256: str
 
 
 class Manifest(BaseModel):
@@ -50,6 +43,7 @@ class Manifest(BaseModel):
     n_recordings: int
     n_windows: int
     n_refused: int
+    n_clipped: int = 0
     shards: tuple[Shard, ...]
     index_sha256: str
     made_from: dict[str, Any]
@@ -62,7 +56,11 @@ class Store:
 
     path: Path
     manifest: Manifest
-    rows: tuple[IndexRow, ...]
+
+    @cached_property
+    def rows(self) -> tuple[IndexRow, ...]:
+        """The index: a row a window."""
+        return read_rows(self.path / "index.csv")
 
     @property
     def fs(self) -> float:
@@ -98,26 +96,27 @@ class Store:
     @cached_property
     def shards(self) -> tuple[np.ndarray, ...]:
         """The signal files, memory-mapped."""
-        return tuple(self._shard(shard) for shard in self.manifest.shards)
+        n_leads = len(self.manifest.leads)
+        return tuple(
+            open_counts(self.path / shard.file, (shard.n_windows, n_leads, self.n_samples))
+            for shard in self.manifest.shards
+        )
 
-    def _shard(self, shard: Shard) -> np.ndarray:
-        """Return one signal file, memory-mapped, after checking its size."""
-        file = self.path / shard.file
-        try:
-            counts = np.load(file, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise StoreError(f"{file} is damaged: {error}") from error
-        shape = (shard.n_windows, len(self.manifest.leads), self.n_samples)
-        if counts.shape != shape:
-            raise StoreError(f"{file} is damaged: it holds {counts.shape}, not {shape} samples")
-        return counts
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """For each shard the number of windows up to its end."""
+        return np.cumsum([shard.n_windows for shard in self.manifest.shards])
 
     def counts(self, windows: np.ndarray) -> Int16[np.ndarray, "window lead time"]:
         """Return the stored counts of these windows."""
-        starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
+        windows = np.asarray(windows, dtype=np.int64)
+        shard_of = np.searchsorted(self._ends, windows, side="right")
+        starts = self._ends - [shard.n_windows for shard in self.manifest.shards]
+        numbers = np.unique(shard_of)
+        if len(numbers) == 1:
+            return self.shards[numbers[0]][windows - starts[numbers[0]]]
         counts = np.empty((len(windows), len(self.manifest.leads), self.n_samples), np.int16)
-        shard_of = np.searchsorted(starts, windows, side="right") - 1
-        for number in np.unique(shard_of):
+        for number in numbers:
             chosen = shard_of == number
             counts[chosen] = self.shards[number][windows[chosen] - starts[number]]
         return counts
@@ -137,8 +136,10 @@ def to_millivolts(
     counts: Int16[np.ndarray, "window lead time"],
 ) -> Float32[np.ndarray, "window lead time"]:
     """Return stored counts as mV, NaN where nothing was recorded."""
-    signal = counts.astype(np.float32) / np.float32(COUNTS_PER_MILLIVOLT)
-    signal[counts == MISSING_COUNT] = np.nan
+    signal = counts.astype(np.float32)
+    signal /= np.float32(COUNTS_PER_MILLIVOLT)
+    if counts.min(initial=0) == MISSING_COUNT:
+        signal[counts == MISSING_COUNT] = np.nan
     return signal
 
 
@@ -185,4 +186,4 @@ def open_store(path: str | Path, verify: bool = False) -> Store:
             raise StoreError(f"{file} is missing from the store")
         if verify and hash_file(file) != shard.sha256:
             raise StoreError(f"{file} is damaged: its hash is not the manifest's")
-    return Store(path, manifest, read_rows(path / "index.csv"))
+    return Store(path, manifest)

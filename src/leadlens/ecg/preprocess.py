@@ -54,8 +54,12 @@ def apply_scale(
     signal: Float[np.ndarray, "batch lead time"], scale: Scale
 ) -> Float[np.ndarray, "batch lead time"]:
     """Return the network's input: scaled, and 0 where nothing was recorded."""
-    scaled = (signal - scale.offset) * scale.gain
-    return np.nan_to_num(scaled, nan=0.0).astype(np.float32, copy=False)
+    scaled = signal - scale.offset
+    scaled *= scale.gain
+    # The least of all is NaN where any is: much faster than looking at each.
+    if scaled.size and np.isnan(scaled.min()):
+        scaled[np.isnan(scaled)] = 0.0
+    return scaled.astype(np.float32, copy=False)
 
 
 def check_units(method: Normalisation, units: set[str]) -> None:

@@ -227,7 +227,7 @@ def _two_ecgs(
     chosen = sorted(best.values(), reverse=True)[:2]
     return [
         explained_ecg(
-            _window(data, explanations.keys[number]),
+            _shown(data, explanations.keys[number], task.cell.training.crop),
             explanations.attributions[number],
             explanations.attributions[number].classes[column],
             threshold,
@@ -238,13 +238,14 @@ def _two_ecgs(
     ]
 
 
-def _window(data: StudyData, key: str) -> Recording:
-    """Return the first window of a recording, at the store's own rate."""
+def _shown(data: StudyData, key: str, crop: float | None) -> Recording:
+    """Return what was explained of a recording, at the store's own rate: its first window."""
     store = data.store
     number = store.keys.index(key)
     row = store.first_rows[number]
+    signal = store.signal(store.windows_of[number][:1])[0]
     return Recording(
-        signal=store.signal(store.windows_of[number][:1])[0],
+        signal=signal if crop is None else signal[:, : round(crop * store.fs)],
         fs=store.fs,
         leads=STANDARD_LEADS,
         record_id=row.record_id,

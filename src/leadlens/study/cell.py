@@ -130,7 +130,7 @@ def _datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
     if is_test.all() or not is_test.any():
         raise TrainingError(f"fold {task.cell.tested} leaves nothing to train on or to test")
     train, test = (
-        Dataset(store, chosen[part], leads, settings.normalisation, task.classes)
+        Dataset(store, chosen[part], leads, settings.normalisation, task.classes, settings.crop)
         for part in (~is_test, is_test)
     )
     return train, test

@@ -8,8 +8,8 @@ from zipfile import BadZipFile
 import numpy as np
 from jaxtyping import Bool
 
-from leadlens.bundle import load_bundle
-from leadlens.data.store import Store, open_store
+from leadlens.bundle import Bundle, load_bundle
+from leadlens.data.store import open_store
 from leadlens.errors import StoreError
 from leadlens.explain.gates import class_gate
 from leadlens.explain.global_map import LeadMap, lead_map
@@ -55,7 +55,7 @@ def explain_cell(task: CellTask, settings: StudyExplainSettings, folder: Path) -
     attributions = []
     for number, index in enumerate(chosen):
         recording = position[predictions.keys[index]]
-        signal = store.signal(store.windows_of[recording][:1])[0, leads]
+        signal = store.signal(store.windows_of[recording][:1])[0, leads, : _n_samples(bundle)]
         units = store.first_rows[recording].units
         attributions.append(
             explain_window(
@@ -103,7 +103,7 @@ def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Pa
     attributions = []
     for number, i in enumerate(index):
         units = row_of[predictions.keys[i]].units
-        players = _players(bundle.config.leads, store, units, settings)
+        players = _players(bundle, units, settings)
         attributions.append(_attribution(kept, number, task.classes, players))
     summary = lead_map(attributions, kept["counts_for"], settings.aggregate)
     explained = Predictions(
@@ -117,12 +117,18 @@ def load_explanations(task: CellTask, settings: StudyExplainSettings, folder: Pa
     return Explanations(explained.keys, tuple(attributions), explained, summary, withheld)
 
 
-def _players(
-    leads: tuple[str, ...], store: Store, units: str, settings: StudyExplainSettings
-) -> Players:
+def _players(bundle: Bundle, units: str, settings: StudyExplainSettings) -> Players:
     return make_players(
-        leads, store.n_samples, "relative" if units == "relative" else "mV", settings.settings
+        bundle.config.leads,
+        _n_samples(bundle),
+        "relative" if units == "relative" else "mV",
+        settings.settings,
     )
+
+
+def _n_samples(bundle: Bundle) -> int:
+    """Return how many samples of each lead the network sees."""
+    return round(bundle.config.fs * bundle.config.duration)
 
 
 def _attribution(

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from leadlens.data.batches import Batch, Dataset
+from leadlens.data.batches import Dataset
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
@@ -18,6 +18,7 @@ from leadlens.models.losses import LOSSES, Loss
 from leadlens.models.registry import build_model
 from leadlens.training.checkpoint import load_checkpoint, save_checkpoint
 from leadlens.training.devices import autocast
+from leadlens.training.feed import Fed, Feed, fed_epoch, fed_windows, feed_of
 from leadlens.training.schedule import learning_rate
 from leadlens.training.settings import TrainingSettings
 
@@ -55,6 +56,8 @@ def fit(
     loss = LOSSES[settings.loss]
     history: History = []
     identity = _identity(data, settings)
+    feed = feed_of(data, device)
+    watched = None if monitor is None else feed_of(monitor, device)
     if checkpoint is not None and checkpoint.exists():
         history = load_checkpoint(checkpoint, model, optimizer, identity)
     n_per_epoch = len(_batch_starts(data.n_recordings, settings.batch_size))
@@ -63,18 +66,18 @@ def fit(
         monitored = [record["monitored_loss"] for record in history if "monitored_loss" in record]
         model.train()
         costs = []
-        for number, batch in enumerate(data.epoch(settings.batch_size, settings.seed, epoch)):
+        for number, batch in enumerate(fed_epoch(feed, settings, epoch)):
             step = epoch * n_per_epoch + number
             rate = learning_rate(settings, epoch, step, settings.epochs * n_per_epoch, monitored)
             optimizer.param_groups[0]["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
-            cost = _cost(model, batch, loss, device, settings)
+            cost = _cost(model, batch, loss, settings)
             cost.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             costs.append(_number(cost, batch, data, epoch))
         record = {"epoch": float(epoch), "loss": float(np.mean(costs)), "learning_rate": rate}
-        if monitor is not None:
-            record["monitored_loss"] = monitored_loss(model, monitor, loss, device, settings)
+        if watched is not None:
+            record["monitored_loss"] = monitored_loss(model, watched, loss, settings)
         record["seconds"] = round(time.perf_counter() - started, 3)
         history.append(record)
         if checkpoint is not None:
@@ -92,40 +95,32 @@ def predict(
     total = np.zeros((data.n_recordings, len(data.classes)))
     n_windows = np.zeros((data.n_recordings, 1))
     with torch.inference_mode():
-        for batch in data.all_windows(batch_size):
-            logits = model(torch.from_numpy(batch.signal).to(device))
+        for batch in fed_windows(feed_of(data, device), batch_size):
+            logits = model(batch.signal)
             np.add.at(total, batch.recordings, torch.sigmoid(logits).cpu().numpy())
             np.add.at(n_windows, batch.recordings, 1.0)
     return (total / n_windows).astype(np.float32)
 
 
-def monitored_loss(
-    model: nn.Module, data: Dataset, loss: Loss, device: torch.device, settings: TrainingSettings
-) -> float:
-    """Return the loss on `data`, batch by batch as in training, weighted by batch size."""
+def monitored_loss(model: nn.Module, feed: Feed, loss: Loss, settings: TrainingSettings) -> float:
+    """Return the loss on what is fed, batch by batch as in training, weighted by batch size."""
     model.eval()
     total = 0.0
     with torch.inference_mode():
-        for batch in data.all_windows(settings.batch_size):
-            cost = _cost(model, batch, loss, device, settings)
+        for batch in fed_windows(feed, settings.batch_size):
+            cost = _cost(model, batch, loss, settings)
             total += float(cost) * len(batch.recordings)
-    return total / sum(len(data.store.windows_of[i]) for i in data.recordings)
+    return total / feed.data.n_crops
 
 
-def _cost(
-    model: nn.Module, batch: Batch, loss: Loss, device: torch.device, settings: TrainingSettings
-) -> Tensor:
+def _cost(model: nn.Module, batch: Fed, loss: Loss, settings: TrainingSettings) -> Tensor:
     """Return the loss of one batch; the network in the chosen precision, the loss in float32."""
-    signal, labels, label_mask = (
-        torch.from_numpy(values).to(device, non_blocking=True)
-        for values in (batch.signal, batch.labels, batch.label_mask)
-    )
-    with autocast(device, settings.precision):
-        logits = model(signal)
-    return loss(logits.float(), labels, label_mask)
+    with autocast(batch.signal.device, settings.precision):
+        logits = model(batch.signal)
+    return loss(logits.float(), batch.labels, batch.label_mask)
 
 
-def _number(cost: Tensor, batch: Batch, data: Dataset, epoch: int) -> float:
+def _number(cost: Tensor, batch: Fed, data: Dataset, epoch: int) -> float:
     """Return the cost as a number, or stop with the names of the recordings that broke it."""
     value = float(cost.detach())
     if not np.isfinite(value):
@@ -155,11 +150,13 @@ def _check(data: Dataset, settings: TrainingSettings, monitor: Dataset | None) -
     """Refuse what cannot be trained."""
     if data.leads != lead_set(settings.lead_set):
         raise ConfigError(f"the data have leads {data.leads}, the settings {settings.lead_set}")
+    if data.crop != settings.crop:
+        raise ConfigError(f"the data have crops of {data.crop} s, the settings of {settings.crop}")
     if settings.schedule == "published_plateau" and monitor is None:
         raise ConfigError("the schedule 'published_plateau' needs recordings to monitor")
     model = build_model(settings.model, len(data.leads), len(data.classes))
-    if data.store.n_samples < model.min_samples:
+    if data.n_samples < model.min_samples:
         raise ConfigError(
-            f"windows of {data.store.n_samples} samples are too short for "
+            f"inputs of {data.n_samples} samples are too short for "
             f"{settings.model.name}: at least {model.min_samples} are needed"
         )

@@ -23,7 +23,7 @@ def save_trained(
         model=settings.model,
         leads=data.leads,
         fs=data.store.fs,
-        duration=data.store.manifest.duration,
+        duration=data.duration,
         resampling=data.store.manifest.resampling,
         normalisation=settings.normalisation,
         classes=data.classes,

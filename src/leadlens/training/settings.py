@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leadlens.data.order import Order
 from leadlens.ecg.preprocess import Normalisation
 from leadlens.errors import choices
 from leadlens.models.settings import (
@@ -26,6 +27,9 @@ class TrainingSettings(BaseModel):
         loss: what is minimised.
         normalisation: the scale of the input.
         lead_set: the leads used, by the Challenge's name: "12", "6", "4", "3" or "2".
+        crop: seconds of a window that a step shows, anywhere in it; predictions are the mean over
+            crops that cover the recording. None shows whole windows.
+        order: "random", or "streaming" for stores larger than memory: neighbours are read together.
         epochs: passes over the training recordings.
         batch_size: recordings a step.
         learning_rate: Adam's; the largest one for `one_cycle`.
@@ -47,6 +51,8 @@ class TrainingSettings(BaseModel):
     loss: LossName = "bce"
     normalisation: Normalisation = "millivolt"
     lead_set: Literal["12", "6", "4", "3", "2"] = "12"
+    crop: float | None = Field(default=None, gt=0)
+    order: Order = "random"
     epochs: int = Field(default=15, ge=1)
     batch_size: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)

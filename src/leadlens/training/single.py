@@ -88,19 +88,21 @@ def evaluate_bundle(bundle: Bundle, store: Store, scratch: Path) -> dict[str, An
         scratch: a folder for the store at the model's rate.
 
     Raises:
-        StoreError: windows of another length, or no diagnosis in common.
+        StoreError: shorter windows than the model's, or no diagnosis in common.
         ConfigError: the store's rate is below the model's, or it has no millivolts.
     """
     config = bundle.config
-    if store.manifest.duration != config.duration:
+    duration = store.manifest.duration
+    if duration < config.duration:
         raise StoreError(
-            f"{store.path} has windows of {store.manifest.duration:g} s, the model was trained on "
+            f"{store.path} has windows of {duration:g} s, the model was trained on "
             f"{config.duration:g} s: ingest with --duration {config.duration:g}"
         )
     if store.fs != config.fs:
         store = derive_store(store, config.fs, scratch / "store", config.resampling)
     everyone = np.arange(len(store.keys))
-    data = Dataset(store, everyone, config.leads, config.normalisation, config.classes)
+    crop = None if duration == config.duration else config.duration
+    data = Dataset(store, everyone, config.leads, config.normalisation, config.classes, crop)
     _, known = data.labels
     if not known.any():
         raise StoreError(f"no recording of {store.path} is annotated for the model's diagnoses")
@@ -169,13 +171,13 @@ def _split(
     leads = lead_set(settings.lead_set)
     if hold_out == 0:
         everyone = np.arange(len(store.keys))
-        return Dataset(store, everyone, leads, settings.normalisation, classes), None
+        return Dataset(store, everyone, leads, settings.normalisation, classes, settings.crop), None
     groups = groups_of(store)
     k = min(_PARTS, int(groups.max()) + 1)
     folds = assign_folds(store.labels(classes)[0], groups, k, settings.seed)
     n_test = max(1, round(k * hold_out))
     train, test = (
-        Dataset(store, np.flatnonzero(part), leads, settings.normalisation, classes)
+        Dataset(store, np.flatnonzero(part), leads, settings.normalisation, classes, settings.crop)
         for part in (folds >= n_test, folds < n_test)
     )
     return train, test

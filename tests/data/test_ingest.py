@@ -307,7 +307,7 @@ def test_a_damaged_part_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)
     part = tmp_path / "s" / "part-00000.json"
     content = json.loads(part.read_text())
-    del content["rows"][0]["codes"]
+    del content["n_recordings"]
     part.write_text(json.dumps(content))
     with pytest.raises(StoreError, match=r"part-00000.json is damaged"):
         ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)

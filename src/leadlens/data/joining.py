@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import leadlens
-from leadlens.data.index import IndexRow, index_header, index_line
+from leadlens.data.index import index_header
 from leadlens.data.parts import IngestSettings, PartPlace, Refused
 from leadlens.data.shards import SHARD_BYTES, Shard, open_counts, write_shard
 from leadlens.data.store import MANIFEST, Manifest
@@ -118,26 +118,21 @@ def _write_lists(path: Path, n_parts: int, settings: IngestSettings) -> _Counts:
         index.write(index_header())
         refused.write("recording,reason\n")
         for number in range(n_parts):
-            rows, failures = _read_part(PartPlace(path, number, settings).json_file)
-            index.writelines(index_line(row) for row in rows)
+            file = PartPlace(path, number, settings).json_file
+            part = read_json(file)
+            try:
+                failures = [Refused(**item) for item in part["refused"]]
+                index.writelines(part["rows"])
+                counts.n_windows.append(len(part["rows"]))
+                counts.n_recordings += part["n_recordings"]
+                counts.n_clipped += part["n_clipped"]
+            except (KeyError, TypeError) as error:
+                raise StoreError(f"{file} is damaged ({error}): delete the folder") from error
             refused.writelines(_refused_line(failure) for failure in failures)
-            counts.n_windows.append(len(rows))
-            counts.n_recordings += len({row.key for row in rows})
-            counts.n_clipped += sum(row.n_clipped > 0 for row in rows)
             counts.n_refused += len(failures)
             if failures and counts.first_refused is None:
                 counts.first_refused = failures[0]
     return counts
-
-
-def _read_part(file: Path) -> tuple[list[IndexRow], list[Refused]]:
-    """Return the index rows of a part, and what it refused."""
-    content = read_json(file)
-    try:
-        rows = [IndexRow(**row) for row in content["rows"]]
-        return rows, [Refused(**item) for item in content["refused"]]
-    except (KeyError, TypeError) as error:
-        raise StoreError(f"{file} is damaged ({error}): delete the folder") from error
 
 
 def _joints(path: Path, n_windows: list[int], settings: IngestSettings) -> list[_Joint]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leadlens.data.index import IndexRow, index_row
+from leadlens.data.index import IndexRow, index_line, index_row
 from leadlens.data.shards import HEADER_BYTES, npy_header
 from leadlens.data.sources import RecordingSource
 from leadlens.data.store import MISSING_COUNT, to_counts
@@ -92,7 +92,9 @@ def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]
             part.file.write(npy_header((len(part.rows), len(STANDARD_LEADS), n_samples)))
     for part in parts:
         content = {
-            "rows": [asdict(row) for row in part.rows],
+            "n_recordings": len({row.key for row in part.rows}),
+            "n_clipped": sum(row.n_clipped > 0 for row in part.rows),
+            "rows": [index_line(row) for row in part.rows],
             "refused": [asdict(item) for item in part.refused],
         }
         write_json(part.place.json_file, content)
@@ -132,7 +134,9 @@ def _append(
     rows, pieces = [], []
     for start in window_starts(resampled.n_samples, settings.n_samples):
         counts, n_clipped = to_counts(cut_window(resampled.signal, start, settings.n_samples))
-        leads = "".join("0" if (lead == MISSING_COUNT).all() else "1" for lead in counts)
+        leads = "".join(
+            "01"[is_there] for is_there in (counts.max(axis=1) != MISSING_COUNT).tolist()
+        )
         pieces.append(counts)
         offset = round(start / settings.fs, 6)
         rows.append(replace(row, offset=offset, leads=leads, n_clipped=n_clipped))

@@ -147,7 +147,11 @@ def to_counts(
     signal: Float32[np.ndarray, "lead time"],
 ) -> tuple[Int16[np.ndarray, "lead time"], int]:
     """Return mV as stored counts, and how many samples lay beyond the range."""
-    scaled = np.round(signal * np.float32(COUNTS_PER_MILLIVOLT))
+    scaled = signal * np.float32(COUNTS_PER_MILLIVOLT)
+    np.round(scaled, out=scaled)
+    # NaN makes both comparisons false.
+    if scaled.size and scaled.min() >= -LARGEST_COUNT and scaled.max() <= LARGEST_COUNT:
+        return scaled.astype(np.int16), 0
     n_clipped = int((np.abs(scaled) > LARGEST_COUNT).sum())
     missing = np.isnan(scaled)
     clipped = np.clip(np.where(missing, 0, scaled), -LARGEST_COUNT, LARGEST_COUNT)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from leadlens.ecg.decimate import decimate
 from leadlens.ecg.recording import Recording
 from leadlens.errors import SignalError, choices
 
@@ -53,6 +54,8 @@ def resample_array(
     if method == "fft":
         n_new = max(1, round(signal.shape[-1] * ratio))
         resampled = dsp.resample(filled, n_new, axis=-1)
+    elif ratio.numerator == 1 and signal.shape[-1] > 1:
+        resampled = decimate(filled, ratio.denominator)
     else:
         resampled = dsp.resample_poly(
             filled, ratio.numerator, ratio.denominator, axis=-1, padtype="line"

@@ -6,6 +6,7 @@ PhysioNet/CinC Challenges, in all the spellings met in the archives.
 
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
 
 from leadlens.ecg.diagnoses import diagnoses
@@ -105,32 +106,46 @@ def _record_line(line: str, name: str) -> tuple[str, int, int, float, int | None
 def _signal_line(line: str, name: str) -> SignalLine:
     """Return one signal line; the fields after the format are optional, the name comes last."""
     fields = line.split()
-    layout = _SIGNAL_FORMAT.fullmatch(fields[1]) if len(fields) > 1 else None
-    gain = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
-    if layout is None or (len(fields) > 2 and gain is None):
+    layout = _layout(fields[1]) if len(fields) > 1 else None
+    gain = _gain(fields[2] if len(fields) > 2 else "0")
+    if layout is None or gain is None:
         raise ReadError(f"{name}: the signal line '{line[:80]}' cannot be understood")
-    numbers: list[int] = []
-    rest = fields[3:]
-    while rest and len(numbers) < 5 and _INTEGER.fullmatch(rest[0]):
-        numbers.append(int(rest.pop(0)))
-    adc_zero = numbers[1] if len(numbers) > 1 else 0
-    factor, baseline, unit = gain.groups() if gain else (None, None, None)
-    value = float(factor or 0)
+    value, baseline, unit = gain
     # Beyond these no amplifier's gain lies, and float32 arithmetic would overflow.
     if value and not 1e-12 < abs(value) < 1e12:
-        raise ReadError(f"{name}: the gain {factor} in '{line[:80]}' cannot be right")
+        raise ReadError(f"{name}: the gain {fields[2]} in '{line[:80]}' cannot be right")
+    # ADC resolution and zero, first value, checksum and block size: as many as are given.
+    end = 3
+    while end < min(len(fields), 8) and _INTEGER.fullmatch(fields[end]):
+        end += 1
+    adc_zero = int(fields[4]) if end > 4 else 0
     return SignalLine(
-        file=fields[0],
-        format=int(layout[1]),
-        samples_per_frame=int(layout[2] or 1),
-        skew=int(layout[3] or 0),
-        offset=int(layout[4] or 0),
+        fields[0],
+        *layout,
         # WFDB: no gain, or a gain of 0, stands for 200 counts a millivolt.
         gain=value or 200.0,
-        baseline=int(baseline) if baseline is not None else adc_zero,
-        unit=unit or "mV",
-        description=" ".join(rest),
+        baseline=adc_zero if baseline is None else baseline,
+        unit=unit,
+        description=" ".join(fields[end:]),
     )
+
+
+@lru_cache(maxsize=256)
+def _layout(text: str) -> tuple[int, int, int, int] | None:
+    """Return format, samples a frame, skew and byte offset; None where `text` is no such field."""
+    found = _SIGNAL_FORMAT.fullmatch(text)
+    if found is None:
+        return None
+    return int(found[1]), int(found[2] or 1), int(found[3] or 0), int(found[4] or 0)
+
+
+@lru_cache(maxsize=256)
+def _gain(text: str) -> tuple[float, int | None, str] | None:
+    """Return gain, baseline if given, and unit; None where `text` is no such field."""
+    found = _GAIN.fullmatch(text)
+    if found is None:
+        return None
+    return float(found[1]), None if found[2] is None else int(found[2]), found[3] or "mV"
 
 
 def age_of(header: Header) -> float | None:
@@ -169,11 +184,17 @@ def codes_of(header: Header) -> tuple[str, ...] | None:
     text = header.comments.get("dx", "")
     if text.lower() in _MISSING:
         return None
-    known = {item.abbreviation: item.code for item in diagnoses()} | _CPSC_LABELS
+    known = _known_labels()
     codes = [known.get(part.strip(), part.strip()) for part in text.split(",") if part.strip()]
     if not codes or not all(code.isdigit() for code in codes):
         return None
     return tuple(dict.fromkeys(codes))
+
+
+@cache
+def _known_labels() -> dict[str, str]:
+    """Return the code of each abbreviation that stands in a `Dx` line."""
+    return {item.abbreviation: item.code for item in diagnoses()} | _CPSC_LABELS
 
 
 def not_annotated_of(header: Header) -> tuple[str, ...]:

@@ -44,11 +44,9 @@ def read_wfdb(path: str | Path, source: str | None = None) -> Recording:
     elif header_path.suffix.lower() != ".hea":
         header_path = header_path.with_name(header_path.name + ".hea")
     header = read_header(header_path)
-    for line in header.signals:
-        if Path(line.file).name != line.file or "\0" in line.file:
-            raise ReadError(
-                f"{header_path}: signal file {line.file!r} lies outside the record's folder"
-            )
+    for file in dict.fromkeys(line.file for line in header.signals):
+        if Path(file).name != file or "\0" in file:
+            raise ReadError(f"{header_path}: signal file {file!r} lies outside the record's folder")
     is_plain = header.n_segments == 1 and all(
         line.format == 16 and line.samples_per_frame == 1 and line.skew == 0
         for line in header.signals
@@ -94,10 +92,10 @@ def _format_16(
     for name, lines in files.items():
         counts = _read_counts(path, name, lines, header.n_samples)
         scaled = counts.astype(np.float32)
-        for row, line in zip(scaled, lines, strict=True):
-            row -= np.float32(line.baseline)
-            row /= np.float32(line.gain)
-        scaled[counts == MISSING_COUNT] = np.nan
+        scaled -= np.array([[line.baseline] for line in lines], dtype=np.float32)
+        scaled /= np.array([[line.gain] for line in lines], dtype=np.float32)
+        if counts.min() == MISSING_COUNT:
+            scaled[counts == MISSING_COUNT] = np.nan
         rows.append(scaled)
     if len({row.shape[1] for row in rows}) > 1:
         raise ReadError(f"{path}: its signal files have different lengths")

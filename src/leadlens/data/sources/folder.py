@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -47,8 +48,9 @@ class FolderSource:
         found: list[tuple[int, str, str, str]] = []
         for number, root in enumerate(roots):
             check_folder(root)
+            place = root.resolve()
             for path in sorted(p.relative_to(root).as_posix() for p in root.rglob("*.hea")):
-                found.append((number, path, _source(root, path), Path(path).stem))
+                found.append((number, path, _source(place, path), Path(path).stem))
         if not found:
             places = ", ".join(str(root) for root in roots)
             raise StoreError(f"no WFDB header (.hea) below {places}")
@@ -77,12 +79,19 @@ class FolderSource:
     def name(self, position: int) -> str:
         """Return the header's path, from its root's name on."""
         header = self.headers[position]
-        return f"{self.roots[header.root].resolve().name}/{header.path}"
+        return f"{self._root_names[header.root]}/{header.path}"
+
+    @cached_property
+    def _root_names(self) -> tuple[str, ...]:
+        """The roots' own names; of "." the folder's."""
+        return tuple(root.resolve().name for root in self.roots)
 
     def load(self, position: int) -> Recording:
         """Read one recording."""
         header = self.headers[position]
         recording = read(self.roots[header.root] / header.path, header.source)
+        if recording.record_id == header.record_id:
+            return recording
         return replace(recording, record_id=header.record_id)
 
     def describe(self) -> dict[str, object]:
@@ -95,7 +104,7 @@ class FolderSource:
                 digest.update((self.roots[header.root] / header.path).read_bytes())
         return {
             "kind": "folders",
-            "roots": [root.resolve().name for root in self.roots],
+            "roots": list(self._root_names),
             "n_headers": len(self),
             "sha256": digest.hexdigest(),
         }
@@ -119,9 +128,14 @@ def check_distinct(keys: list[tuple[str, str]]) -> None:
 
 
 def _source(root: Path, path: str) -> str:
-    """Return the source of a header; the two hospitals of ecg-arrhythmia are told by number."""
-    parts = f"{root.resolve().as_posix()}/{path}".split("/")
+    """Return the source of a header; the two hospitals of ecg-arrhythmia are told by number.
+
+    Args:
+        root: resolved, so that its parents' names count.
+        path: below it.
+    """
+    parts = f"{root.as_posix()}/{path}".split("/")
     number = _JS_NUMBER.fullmatch(Path(path).stem)
     if number and "WFDBRecords" in parts:
         return "chapman_shaoxing" if int(number[1]) <= _LAST_CHAPMAN else "ningbo"
-    return source_of(f"{root.resolve().name}/{path}")
+    return source_of(f"{root.name}/{path}")

@@ -34,6 +34,8 @@ class Fault:
         is_wrong: the body has other bytes.
         length: announced, and sent, instead of the body's.
         ignores_range: the whole file is sent although a part was asked for.
+        has_no_length: the body ends where the connection ends, as in HTTP/1.0.
+        reason: the server's words beside the status.
     """
 
     status: int | None = None
@@ -44,6 +46,8 @@ class Fault:
     is_wrong: bool = False
     length: int | None = None
     ignores_range: bool = False
+    has_no_length: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.ended.wait(self.server.answer_pause)
         content = self.server.content(path)
         if fault.status is not None or content is None:
-            self._head(fault.status or 404, {"Content-Length": "4", **fault.headers})
+            headers = {"Content-Length": "4", **fault.headers}
+            self._head(fault.status or 404, headers, fault.reason)
             self.wfile.write(b"oops")
             return
         etag = f'"{hashlib.md5(content).hexdigest()[:12]}"' if self.server.has_etags else None
@@ -157,12 +162,12 @@ class Handler(BaseHTTPRequestHandler):
         body = content[start:][: fault.length]
         if fault.is_wrong:
             body = bytes(255 - byte for byte in body)
-        headers = {"Content-Length": str(len(body))}
+        headers = {} if fault.has_no_length else {"Content-Length": str(len(body))}
         if etag:
             headers["ETag"] = etag
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._head(206 if start else 200, headers)
+        self._head(206 if start else 200, headers | fault.headers)
         end = next((n for n in (fault.cut, fault.stall) if n is not None), len(body))
         for place in range(0, end, 1 << 16):
             self.wfile.write(body[place : min(place + (1 << 16), end)])
@@ -171,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if fault.stall is not None:
             self.server.ended.wait(10)
-        if end < len(body) or self.server.ends_quietly:
+        if end < len(body) or fault.has_no_length or self.server.ends_quietly:
             self.close_connection = True
         if fault.is_reset:
             # A reset takes away what the client has not read yet.
@@ -179,8 +184,8 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-    def _head(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
+    def _head(self, status: int, headers: dict[str, str], reason: str | None = None) -> None:
+        self.send_response(status, reason)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -1,6 +1,7 @@
 """The fetch command: what people see, and what they can do next."""
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -17,8 +18,11 @@ from pathlib import Path
 
 import pytest
 from archive_server import ArchiveServer, Fault, make_files, served
+from rich.console import Console
 
+from leadlens.cli import fetching
 from leadlens.data.fetching.archives import ARCHIVES
+from leadlens.data.fetching.crew import FetchProgress
 
 RUN = [sys.executable, "-c", "from leadlens.cli import main; main()", "fetch"]
 
@@ -158,3 +162,12 @@ def test_progress_fits_a_narrow_terminal(server: ArchiveServer, tmp_path: Path) 
     lines = [line for line in re.split(r"[\r\n]+", text) if " files " in line and "/s" in line]
     assert any(re.search(r"[01]/2 files \d.*[kM]B \d.*[kM]B/s -:--:--", line) for line in lines)
     assert all(len(line) <= 50 for line in lines)
+
+
+def test_progress_shows_what_went_wrong_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(fetching, "err", Console(file=screen, force_terminal=True, width=100))
+    with fetching._bar("ludb") as (move, _):
+        move(FetchProgress(note="[Errno 5] [/bold]: trying again in 3 s"))
+        time.sleep(0.2)
+    assert "[Errno 5] [/bold]: trying again in 3 s" in screen.getvalue()

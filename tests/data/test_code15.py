@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from recordings import make_recording
 from scipy.io import loadmat, savemat
+from scipy.sparse import coo_array
 
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import Code15Source, find_sources
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.errors import MissingExtraError, ReadError, StoreError
+from leadlens.io.matlab import read_matlab
 
 COLUMNS = ("exam_id", "age", "is_male", "nn_predicted_age", "1dAVb", "RBBB", "LBBB", "SB", "ST",
            "AF", "patient_id", "death", "timey", "normal_ecg", "trace_file")  # fmt: skip
@@ -128,6 +130,46 @@ def test_a_part_that_is_no_hdf5_file_is_refused_by_name(tmp_path: Path) -> None:
         Code15Source.find(root)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("exam_id", None), ("exam_id", [[1, 2]]), ("exam_id", [float("inf")]), ("tracings", None)],
+)
+def test_a_part_with_something_else_in_it_is_refused_by_name(
+    tmp_path: Path, name: str, value: Any
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    root = write_exams(tmp_path, {"exam_id": "11"})
+    write_part(root / "exams_part0.hdf5", {11: tracing(1)})
+    with h5py.File(root / "exams_part0.hdf5", "a") as file:
+        del file[name]
+        if value is None:
+            file.create_group(name)
+        else:
+            file[name] = np.array(value)
+    with pytest.raises(ReadError, match=r"exams_part0\.hdf5 is no part of CODE-15%"):
+        Code15Source.find(root)
+
+
+def test_tracings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    root = write_exams(tmp_path, {"exam_id": "11"})
+    with h5py.File(root / "exams_part0.hdf5", "w") as file:
+        file["exam_id"] = np.array([11])
+        file["tracings"] = np.zeros((1, 40, 12), dtype=[("a", "f4"), ("b", "f4")])
+    with pytest.raises(ReadError, match="tracing 0 cannot be read"):
+        Code15Source.find(root).load(0)
+
+
+def test_two_rows_for_one_exam_are_refused_unless_they_are_the_same(tmp_path: Path) -> None:
+    root = write_exams(tmp_path, {"exam_id": "11", "save_file": "a.mat"},
+                       {"exam_id": "11.0", "save_file": "a.mat", "AF": "True"})  # fmt: skip
+    savemat(root / "a.mat", {"feats": tracing(1), "curr_sample_rate": 400})
+    with pytest.raises(ReadError, match=r"exams\.csv, line 3: a second, other row of exam 11"):
+        Code15Source.find(root)
+    write_exams(root, *[{"exam_id": "11", "save_file": "a.mat"}] * 2)
+    assert len(Code15Source.find(root)) == 1
+
+
 def test_a_table_without_tracings_is_refused_with_the_way_out(tmp_path: Path) -> None:
     write_exams(tmp_path, {"exam_id": "11"})
     with pytest.raises(StoreError, match=r"none of the 1 exams .* unzip exams_part"):
@@ -148,6 +190,53 @@ def test_single_exams_in_matlab_files_are_read(tmp_path: Path) -> None:
     source = Code15Source.find(root)
     assert (len(source), names(source.load(0).codes)) == (1, {"RBBB"})
     np.testing.assert_array_equal(source.load(0).signal, tracing(1))
+
+
+@pytest.mark.parametrize(
+    "feats",
+    [1.0, "text", {"a": 1}, np.ones((11, 30)), 1j * np.ones((12, 30)),
+     np.array([["a"] * 30] * 12, dtype=object)],
+    ids=["number", "text", "struct", "11 leads", "complex", "cells"],
+)  # fmt: skip
+def test_a_matlab_file_with_something_else_in_it_is_refused(tmp_path: Path, feats: Any) -> None:
+    root = write_exams(tmp_path, {"exam_id": "11", "save_file": "a.mat"})
+    savemat(root / "a.mat", {"feats": feats, "curr_sample_rate": 400})
+    with pytest.raises(ReadError, match=r"a\.mat: 'feats' has the shape .*numbers are needed"):
+        Code15Source.find(root).load(0)
+
+
+def test_a_matlab_file_at_several_rates_is_refused(tmp_path: Path) -> None:
+    root = write_exams(tmp_path, {"exam_id": "11", "save_file": "a.mat"})
+    savemat(root / "a.mat", {"feats": tracing(1), "curr_sample_rate": [400, 400]})
+    with pytest.raises(ReadError, match=r"'curr_sample_rate' of 400 is needed"):
+        Code15Source.find(root).load(0)
+
+
+@pytest.mark.parametrize(("place", "value"), [(145, 9), (192, 0), (172, 17)])
+def test_a_damaged_matlab_file_is_refused_and_does_not_end_the_process(
+    tmp_path: Path, place: int, value: int
+) -> None:
+    # scipy reads beyond its tables where a type or a flag is wrong.
+    root = write_exams(tmp_path, {"exam_id": "11", "save_file": "a.mat"})
+    savemat(root / "a.mat", {"org_sample_rate": 400, "feats": tracing(1), "curr_sample_rate": 400})
+    content = bytearray((root / "a.mat").read_bytes())
+    content[place] = value
+    (root / "a.mat").write_bytes(content)
+    with pytest.raises(ReadError, match=r"a\.mat is no MATLAB file that can be read"):
+        Code15Source.find(root).load(0)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_matlab_files_of_every_kind_pass_the_check(tmp_path: Path, compressed: bool) -> None:
+    values = {
+        "numbers": np.ones((12, 30)), "complex": 1j * np.ones(3), "one": 5, "text": "abc",
+        "no text": "", "nothing": np.zeros((0, 3)), "truth": np.array([True, False]),
+        "cells": np.array([1, "b", [2, 3]], dtype=object), "struct": {"a": 1, "b": {"c": "d"}},
+        "bytes": np.uint8([1, 2, 3]), "sparse": coo_array(np.eye(3)),
+    }  # fmt: skip
+    values = {name.replace(" ", "_"): value for name, value in values.items()}
+    savemat(tmp_path / "a.mat", values, do_compression=compressed)
+    assert set(values) < set(read_matlab(tmp_path / "a.mat"))
 
 
 def test_a_matlab_file_at_another_rate_is_refused(tmp_path: Path) -> None:

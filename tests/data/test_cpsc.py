@@ -41,6 +41,18 @@ def test_a_struct_file_has_its_signal_person_and_labels(cpsc: Path) -> None:
     assert second.codes == ("426783006", "429622005", "164889003")
 
 
+def test_a_recording_with_other_labels_in_another_row_or_table_is_refused(cpsc: Path) -> None:
+    (cpsc / "REFERENCE.csv").write_text(HEADER + "A0001,5,,\n\nA0001,5,,\nA0001,1,,\n")
+    with pytest.raises(ReadError, match=r"line 5: a second row.* with the Recording 'A0001'"):
+        CpscSource.find(cpsc)
+    (cpsc / "REFERENCE.csv").write_text(HEADER + "A0001,5,,\n")
+    (cpsc / "TrainingSet1" / "REFERENCE.csv").write_text(HEADER + "A0001,5,,\n")
+    assert CpscSource.find(cpsc).load(0).codes == ("59118001",)
+    (cpsc / "TrainingSet1" / "REFERENCE.csv").write_text(HEADER + "A0001,1,,\n")
+    with pytest.raises(ReadError, match="'A0001' has other labels in another REFERENCE"):
+        CpscSource.find(cpsc)
+
+
 def test_a_recording_outside_the_table_is_not_annotated_and_counted(cpsc: Path) -> None:
     source = CpscSource.find(cpsc)
     assert source.load(2).codes is None
@@ -88,3 +100,10 @@ def test_a_real_struct_has_the_values_that_scipy_reads(real_data: Path) -> None:
     assert (recording.age, recording.sex, recording.codes) == (52.0, "male", None)
     # The rows are in standard order: the limb leads obey their equations.
     assert limb_lead_residual(recording.signal) < 2e-3
+
+
+def test_a_struct_of_cells_is_refused(tmp_path: Path) -> None:
+    cells = np.array([["a"] * 30] * 12, dtype=object)
+    savemat(tmp_path / "A0001.mat", {"ECG": {"sex": "Male", "age": 1, "data": cells}})
+    with pytest.raises(ReadError, match=r"'ECG.data' has the shape \(12, 30\) and the type object"):
+        CpscSource.find(tmp_path).load(0)

@@ -68,7 +68,8 @@ def test_the_labels_are_part_of_what_a_store_is_made_from(
     [("A9,AF\n", r"line 2: there is no recording 'A9' in the folders given \(the first is ward/A1"),
      ("A1,Afib\n", "line 2: unknown diagnosis 'Afib': allowed values are PR, .* or a SNOMED CT"),
      ("A1,12\n", "unknown diagnosis '12'"),
-     ("A1,AF\nward/A1,AF\n", "line 3: a second row for the recording 'ward/A1'")],
+     ("A1,AF\nward/A1,AF\n", "line 3: a second row for the recording 'ward/A1'"),
+     ("\n\nA1,AF\n\nA1,AF\n", "line 6: a second row for the recording 'A1'")],
 )  # fmt: skip
 def test_a_row_that_cannot_be_right_is_refused_with_its_line(
     labelled: Callable[[str], FileSource], text: str, said: str
@@ -77,12 +78,21 @@ def test_a_row_that_cannot_be_right_is_refused_with_its_line(
         labelled("record,codes\n" + text)
 
 
-@pytest.mark.parametrize(("column", "value"), [("age", "old"), ("sex", "x"), ("fold", "1.5")])
+@pytest.mark.parametrize(
+    ("column", "value"), [("age", "old"), ("sex", "x"), ("fold", "1.5"), ("fold", "-1")]
+)
 def test_a_value_that_cannot_be_understood_is_refused(
     labelled: Callable[[str], FileSource], column: str, value: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"line 2: the {column} '{value}' cannot be understood"):
         labelled(f"record,codes,{column}\nA1,AF,{value}\n")
+
+
+def test_a_diagnosis_that_is_given_and_not_annotated_is_refused(
+    labelled: Callable[[str], FileSource],
+) -> None:
+    with pytest.raises(ConfigError, match="line 2: 164889003 is both in codes and in not_annot"):
+        labelled("record,codes,not_annotated\nA1,AF LAD,164889003\n")
 
 
 def test_columns_that_are_missing_or_strange_are_refused(
@@ -92,6 +102,8 @@ def test_columns_that_are_missing_or_strange_are_refused(
         labelled("record,dx\nA1,AF\n")
     with pytest.raises(ConfigError, match="unknown column 'folds': allowed are record, codes"):
         labelled("record,codes,folds\nA1,AF,1\n")
+    with pytest.raises(ReadError, match="has the column 'codes' twice"):
+        labelled("record,codes,codes\nA1,AF,LAD\n")
     with pytest.raises(ReadError, match="more cells than columns"):
         labelled("record,codes\nA1,AF,LAD\n")
 

@@ -205,3 +205,13 @@ def test_real_statements_give_the_labels_of_all_copies_of_ptbxl(real_data: Path)
         expected = set(filter(None, re.split(";", row["labels"]))) - axis
         assert given & set(scored_codes()) == expected, row["path"]
     assert len(rows) == 1183
+
+
+def test_two_rows_for_one_ecg_are_refused_unless_they_are_the_same(ptbxl: Path) -> None:
+    table = ptbxl / "ptbxl_database.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines, lines[1]]))
+    assert len(PtbxlSource.find(ptbxl)) == 3
+    table.write_text("\n".join([*lines, lines[1].replace("NORM", "LVH")]))
+    with pytest.raises(ReadError, match=r"line 5: a second row, another one, with the ecg_id '1'"):
+        PtbxlSource.find(ptbxl)

@@ -1,6 +1,7 @@
 """From folders to sources: what a folder holds, several at once, and what is known of labels."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -214,3 +215,19 @@ def test_every_real_file_is_read_or_refused_with_the_right_reason(real_data: Pat
                 refused_from.add(folder.name)
     assert refused_from == {"edge_cases"}
     assert set(reasons) == {"No such file or directory"}
+
+
+def test_a_folder_within_another_is_refused(write_record: Write, tmp_path: Path) -> None:
+    write_record("A1", folder=tmp_path / "all" / "ward")
+    with pytest.raises(StoreError, match=r"ward lies in .*all, so .* come twice: give one of the"):
+        find_sources([tmp_path / "all" / "ward", tmp_path / "all"])
+
+
+@pytest.mark.parametrize("suffix", [".hea", ".mat"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path, suffix: str) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9" + suffix.encode())).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    with pytest.raises(StoreError, match=r"the name '\\udce9\.\w+' is not UTF-8: rename it"):
+        find_sources([tmp_path])

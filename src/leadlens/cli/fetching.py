@@ -116,7 +116,7 @@ def _bar(
     if err.width < _WIDE:
         # The figures say more than a bar of a few characters.
         columns.pop()
-    columns += [TextColumn("{task.fields[said]}")]
+    columns += [TextColumn("{task.fields[said]}", markup=False)]
     is_live = err.is_terminal
     progress = Progress(*columns, console=err, transient=True, disable=not is_live, expand=True)
     task = progress.add_task(name, total=None, said="")

@@ -59,7 +59,7 @@ def test_a_listing_that_is_written_is_read_back(paths: set[str]) -> None:
         (f"{HASH} a\n{'00' * 32} a\n", "lists a twice, with different hashes"),
         (f"{HASH} a.partial\n", "a name that leadlens keeps for itself"),
         (f"{HASH} fetched.json\n", "a name that leadlens keeps for itself"),
-        (f"{HASH} a\x07b\n", "leaves the folder"),
+        (f"{HASH} a\x07b\n", "characters that cannot be printed"),
     ],
 )
 def test_a_listing_that_is_none_is_refused(text: str, said: str) -> None:

@@ -1,9 +1,6 @@
 """Fetching from a web server that misbehaves: what arrives is whole, nothing else is called so."""
 
 import email.utils
-import shutil
-import ssl
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,21 +11,17 @@ from archive_server import (
     LARGE,
     QUICK,
     SMALL,
-    TEST_ARCHIVE,
     ArchiveServer,
     Fault,
     assert_never_called_whole,
     assert_whole,
-    make_files,
-    served,
     sums_of,
 )
 
 from leadlens.data.fetching.crew import FetchProgress
-from leadlens.data.fetching.fetch import Fetched, fetch
+from leadlens.data.fetching.fetch import Fetched
 from leadlens.data.fetching.origins import PassingError
 from leadlens.data.fetching.transfer import Patience, Tries
-from leadlens.data.fetching.web import HttpOrigin
 from leadlens.errors import FetchError
 
 Fetch = Callable[..., Fetched]
@@ -259,70 +252,3 @@ def test_a_kept_connection_that_has_ended_is_renewed_without_a_wait(
     get(patience=replace(QUICK, first_wait=60.0))
     assert time.monotonic() - started < 10
     assert len({request.connection for request in server.requests}) == len(server.requests)
-
-
-def test_redirects_are_followed(get: Fetch, server: ArchiveServer, tmp_path: Path) -> None:
-    server.files["moved"] = server.files[SMALL]
-    server.faults[SMALL] = [Fault(status=302, headers={"Location": "../../moved"})]
-    get()
-    assert (tmp_path / "out" / SMALL).read_bytes() == server.files[SMALL]
-
-
-def test_a_circle_of_redirects_is_refused(get: Fetch, server: ArchiveServer) -> None:
-    server.always[SMALL] = Fault(status=301, headers={"Location": "E00001.hea"})
-    with pytest.raises(FetchError, match="redirected more than 5 times"):
-        get()
-
-
-def test_a_redirect_to_something_else_than_the_web_is_refused(
-    get: Fetch, server: ArchiveServer
-) -> None:
-    server.always[SMALL] = Fault(status=301, headers={"Location": "file:///etc/passwd"})
-    with pytest.raises(FetchError, match="redirected to file:///etc/passwd"):
-        get()
-
-
-def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with served({}) as gone:
-        url = gone.url
-    with pytest.raises(FetchError, match=rf"{url}: Connection refused, 4 times.*--from"):
-        fetch(TEST_ARCHIVE, tmp_path / "out", HttpOrigin(url), patience=QUICK)
-
-
-def test_a_proxy_is_used_where_the_machine_names_one(
-    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.delenv("no_proxy", raising=False)
-    origin = HttpOrigin("http://physionet.invalid/archive/", 1.0)
-    fetch(TEST_ARCHIVE, tmp_path / "out", origin, patience=QUICK)
-    assert_whole(server, tmp_path)
-
-
-def test_https_is_checked_against_the_machines_certificates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl here to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with served(make_files(), context) as server:
-        url = server.url.replace("http://", "https://")
-        said = r"certificate of 127.0.0.1 is not trusted .*SSL_CERT_FILE"
-        with pytest.raises(FetchError, match=said):
-            fetch(TEST_ARCHIVE, tmp_path / "out", HttpOrigin(url, 2.0), patience=QUICK)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        server.always[SMALL] = Fault(status=302, headers={"Location": server.url + SMALL})
-        with pytest.raises(FetchError, match=r"redirected to http://.*, which is not https"):
-            fetch(TEST_ARCHIVE, tmp_path / "out", HttpOrigin(url, 2.0), patience=QUICK)
-        server.always.clear()
-        fetch(TEST_ARCHIVE, tmp_path / "out", HttpOrigin(url, 2.0), patience=QUICK)
-        assert_whole(server, tmp_path)
-        assert len({request.connection for request in server.requests}) < 15

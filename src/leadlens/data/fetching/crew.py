@@ -1,6 +1,7 @@
 """The connections of a fetch: threads that bring files into their places, and how far they are."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -92,8 +93,9 @@ class Crew:
                     on_progress(self.progress)
         except BaseException:
             self._pace.stop.set()
+            end = time.monotonic() + 1
             for thread in threads:
-                thread.join(1)
+                thread.join(max(end - time.monotonic(), 0))
             raise
         if self._failure:
             raise self._failure
@@ -161,6 +163,9 @@ class Crew:
                 f"the disk of {self.folder} is full; what came is kept: make room, and run the "
                 "same command again to go on"
             )
+        if isinstance(error, OSError):
+            place = error.filename or self.folder / entry.path
+            return FetchError(f"{place}: {error.strerror or error}; what came is kept")
         return error
 
     def _refusals(self) -> str:

@@ -255,6 +255,12 @@ def _mark(
         if size:
             drop_version(folder / entry.path)
     complete: tuple[str, ...] = ()
+    missing = [entry.path for entry in select(every, only) if size_of[entry] is None]
+    if missing:
+        raise FetchError(
+            f"{folder / missing[0]} was removed or changed while others were fetched: run the same "
+            "command again"
+        )
     if None in size_of.values():
         earlier = read_marker(folder)
         complete = tuple(

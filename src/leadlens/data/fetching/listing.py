@@ -17,11 +17,11 @@ ALGORITHM_OF: Final = {SHA256SUMS: "sha256", MD5SUMS: "md5"}
 RESERVED: Final = ("fetched.json", ".fetch")
 """Names in the root of a fetched folder that are ours."""
 PARTIAL: Final = ".partial"
+VERSION_OF_PARTIAL: Final = PARTIAL + ".version"
 
 N_DIGITS: Final = {"sha256": 64, "md5": 32}
 # PhysioNet writes one space between hash and path, sha256sum two, or a space and a star.
 _LINE: Final = re.compile(r"([0-9a-fA-F]+)(?: [ *]?|\t)(\S.*)")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,9 @@ def parse_sums(text: str, name: str) -> tuple[Entry, ...]:
         found = _LINE.fullmatch(line.rstrip())
         if not found:
             raise FetchError(f"{name}, line {number} is not a hash and a path: {line[:80]!r}")
-        path = found[2].removeprefix("./")
-        if path != name:
+        if str(PurePosixPath(found[2])) != name:
             # A listing that lists itself was made while it was written.
-            entries.append(_entry(path, ALGORITHM_OF[name], found[1], name))
+            entries.append(_entry(found[2], ALGORITHM_OF[name], found[1], name))
     return _checked(entries, name)
 
 
@@ -136,9 +135,12 @@ def _entry(path: str, algorithm: str, digest: str, name: str) -> Entry:
     """Return an entry whose path stays in the folder and whose hash is one."""
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     leaves = posix.is_absolute() or ".." in posix.parts or windows.drive or "\\" in path
-    if leaves or not posix.parts or _CONTROL.search(path):
+    if leaves or not posix.parts:
         raise FetchError(f"{name} lists {path!r}, which leaves the folder: nothing was fetched")
-    if posix.parts[0] in RESERVED or path.endswith(PARTIAL) or path in ALGORITHM_OF:
+    if not path.isprintable():
+        raise FetchError(f"{name} lists {path!r}, a name with characters that cannot be printed")
+    is_ours = posix.parts[0].lower() in RESERVED or str(posix) in ALGORITHM_OF
+    if is_ours or posix.name.endswith((PARTIAL, VERSION_OF_PARTIAL)):
         raise FetchError(f"{name} lists {path!r}, a name that leadlens keeps for itself")
     if algorithm not in N_DIGITS:
         known = ", ".join(N_DIGITS)

@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from leadlens.data.fetching.listing import PARTIAL, Entry
+from leadlens.data.fetching.listing import PARTIAL, VERSION_OF_PARTIAL, Entry
 from leadlens.data.fetching.origins import Body, ChangedError, Origin, PassingError, RefusedError
 from leadlens.errors import FetchError
 from leadlens.files import hash_file
-
-VERSION_OF_PARTIAL: Final = PARTIAL + ".version"
 
 
 @dataclass(frozen=True)
@@ -113,9 +110,7 @@ def partial_of(place: Path) -> Path:
 
 def is_whole(place: Path, entry: Entry) -> bool:
     """Return whether the file is there and has the listed hash."""
-    if not place.is_file() or entry.size not in (None, place.stat().st_size):
-        return False
-    return hash_file(place, entry.algorithm) == entry.digest
+    return place.is_file() and hash_file(place, entry.algorithm) == entry.digest
 
 
 def transfer(
@@ -177,8 +172,9 @@ def read_text(origin: Origin, path: str, url: str | None, patience: Patience, pa
         try:
             body = origin.open(path, url, 0, None)
             content = b"".join(body.chunks)
-            _check_end(body, len(content))
-            return content.decode("utf-8")
+            _check_end(body.size, len(content))
+            # Windows' editors and shells begin a text with a mark.
+            return content.decode("utf-8-sig")
         except PassingError as error:
             pace.wait(tries.failed(error), str(error))
         except UnicodeDecodeError as error:
@@ -211,18 +207,19 @@ def receive(
                 # Before the first byte: a part without its version is never resumed.
                 _version_of(partial).write_text(body.validator, encoding="utf-8")
             for chunk in body.chunks:
+                # First: who was stopped while it waited must not write into another fetch's file.
+                pace.check()
                 file.write(chunk)
                 offset += len(chunk)
                 on_bytes(len(chunk))
                 on_offset(offset)
-                pace.check()
-    _check_end(body, offset)
+    _check_end(body.size if body.size is not None else entry.size, offset)
 
 
-def _check_end(body: Body, offset: int) -> None:
+def _check_end(size: int | None, offset: int) -> None:
     """Raise PassingError if a file ended at `offset`, before its end."""
-    if body.size is not None and offset < body.size:
-        raise PassingError(f"the connection ended after {offset:,} of {body.size:,} bytes")
+    if size is not None and offset < size:
+        raise PassingError(f"the connection ended after {offset:,} of {size:,} bytes")
 
 
 @contextmanager
@@ -254,7 +251,8 @@ def _kept(partial: Path) -> tuple[int, str | None]:
         size = partial.stat().st_size
     except (OSError, UnicodeDecodeError):
         return 0, None
-    return (size, version) if size and version else (0, None)
+    # After a power cut, a file may hold zeros: no server would understand them.
+    return (size, version) if size and version and version.isprintable() else (0, None)
 
 
 def _version_of(partial: Path) -> Path:

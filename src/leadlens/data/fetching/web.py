@@ -1,6 +1,7 @@
 """An archive's files on a web server, by HTTP or HTTPS, on connections that are kept."""
 
 import http.client
+import re
 import ssl
 import threading
 import time
@@ -21,6 +22,7 @@ _PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may succeed later."""
 _MOST_REDIRECTS: Final = 5
 _MOST_DRAINED: Final = 1 << 16
+_CONTENT_RANGE: Final = re.compile(r"bytes[ =]*(\d{1,18})-\d*/(\d{1,18}|\*)", re.ASCII)
 _AS_THEY_ARE: Final = "/%:@!$&'()*+,;=~?"
 
 
@@ -39,9 +41,21 @@ class HttpOrigin:
 
     def __post_init__(self) -> None:
         """Check the address and end it with a slash, so that paths lie below it."""
-        parts = urlsplit(self.base)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"{self.base!r} is not an address: it needs http:// or https://")
+        try:
+            parts = urlsplit(self.base)
+            is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ConfigError(
+                f"{self.base!r} is not an address (https://...); a folder is given by its path"
+            )
+        if parts.username is not None:
+            # It would stand, with its password, in messages and in fetched.json.
+            raise ConfigError(
+                f"the address of {parts.hostname} holds a user's name: only open servers are "
+                "asked; bring the files by other means, then give their folder"
+            )
         self.base = self.base.rstrip("/") + "/"
 
     def describe(self) -> str:
@@ -60,16 +74,23 @@ class HttpOrigin:
         if is_range:
             # If-Range: the rest only of the same version, else the whole of the new one.
             headers |= {"Range": f"bytes={offset}-", "If-Range": str(validator)}
-        response = self._follow(url or urljoin(self.base, quote(path)), headers)
+        try:
+            response = self._follow(url or urljoin(self.base, quote(path)), headers)
+        except ValueError as error:
+            # A host or a port, of the listing or of a redirect, that is none.
+            raise RefusedError(f"an address that cannot be understood: {error}") from error
         if response.status == 200:
             return self._body(response, 0, response.length)
         if response.status == 206 and is_range:
             start, size = _content_range(response.headers.get("Content-Range", ""))
             if start == offset and _validator(response) in (None, validator):
+                if size is None and response.length is not None:
+                    size = offset + response.length
                 return self._body(response, offset, size)
             self._forget(response)
             raise ChangedError("the server sent another part than was asked for")
-        reason = f"{response.status} {response.reason}".strip()
+        # Not the server's own words: they may hold anything.
+        reason = f"{response.status} {http.client.responses.get(response.status, '')}".strip()
         wait = _retry_after(response.headers.get("Retry-After"))
         self._forget(response)
         if response.status == 416:
@@ -122,7 +143,7 @@ class HttpOrigin:
             target = urljoin(url, where)
             schemes = urlsplit(url).scheme, urlsplit(target).scheme
             if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
-                raise RefusedError(f"redirected to {target}, which is not https")
+                raise RefusedError(f"redirected to {target!r}, which is not https")
             url = target
         raise RefusedError(f"redirected more than {_MOST_REDIRECTS} times")
 
@@ -188,8 +209,9 @@ def _passing(error: OSError | http.client.HTTPException, timeout: float) -> Pass
         return PassingError(f"nothing came for {timeout:g} s")
     if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected):
         return PassingError("the server ended the connection")
-    reason = error.strerror if isinstance(error, OSError) else None
-    return PassingError(reason or str(error) or type(error).__name__)
+    if isinstance(error, http.client.HTTPException):
+        return PassingError(f"an answer that is not HTTP ({error!r:.80})")
+    return PassingError(error.strerror or str(error) or type(error).__name__)
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:
@@ -199,13 +221,11 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
 
 
 def _content_range(text: str) -> tuple[int | None, int | None]:
-    """Return the first byte and the whole size of "bytes 5-9/10"."""
-    part, _, size = text.removeprefix("bytes").strip().partition("/")
-    start = part.partition("-")[0]
-    return (
-        int(start) if start.isdecimal() else None,
-        int(size) if size.isdecimal() else None,
-    )
+    """Return the first byte and the whole size of "bytes 5-9/10", which may be a star."""
+    found = _CONTENT_RANGE.fullmatch(text.strip())
+    if not found:
+        return None, None
+    return int(found[1]), None if found[2] == "*" else int(found[2])
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -61,7 +61,9 @@ def read_folds(path: Path) -> FoldFile:
     try:
         folds = FoldFile.model_validate(read_json(path))
     except ValidationError as error:
-        raise StoreError(f"{path} is not a fold file: {error}") from error
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{path} is not a fold file: {where} {first['msg']}") from error
     if folds.sha256 != hash_assignment(folds.assignment):
         raise StoreError(f"{path} was changed: its assignment does not have the hash it names")
     return folds

@@ -46,7 +46,7 @@ def folds_of_file(path: Path, store: Store) -> dict[str, int]:
     names = RecordNames([(row.source, row.record_id) for row in store.first_rows], str(store.path))
     found: dict[str, int] = {}
     seen: set[str] = set()
-    for number, row in enumerate(read_table(path, ("record", "fold")), start=2):
+    for number, row in read_table(path, ("record", "fold")):
         where = f"{path}, line {number}"
         key = "/".join(names.find(row["record"].strip(), where))
         if key in seen:

@@ -21,12 +21,15 @@ from leadlens.ecg.recording import Recording, Sex
 from leadlens.errors import ReadError, SignalError, StoreError, require_extra
 from leadlens.files import hash_text
 from leadlens.io.header import age_from
-from leadlens.io.matlab import read_matlab
+from leadlens.io.matlab import read_matlab, twelve_leads
 
 FS: Final = 400.0
 TABLES: Final = ("exams.csv", "meta.csv")
 _LABELS: Final = {"1dAVb": "IAVB", "RBBB": "RBBB", "LBBB": "LBBB", "SB": "SB", "ST": "STach",
                   "AF": "AF"}  # fmt: skip
+_UNREADABLE: Final = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError,
+                      ArithmeticError, MemoryError)  # fmt: skip
+"""What h5py raises for damaged files, undocumented."""
 _TRUTHS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -62,12 +65,13 @@ class Code15Source:
             MissingExtraError: h5py is not installed.
         """
         table = table_of(root) or root / TABLES[0]
-        rows = {}
-        for row in read_table(table, ("exam_id", "age", "is_male", "patient_id", *_LABELS)):
+        rows: dict[int, dict[str, str]] = {}
+        columns = ("exam_id", "age", "is_male", "patient_id", *_LABELS)
+        for number, row in read_table(table, columns):
             exam_id = whole_number(row["exam_id"])
             # The published parts are filled up with rows of exam_id 0.
-            if exam_id:
-                rows[exam_id] = row
+            if exam_id and rows.setdefault(exam_id, row) != row:
+                raise ReadError(f"{table}, line {number}: a second, other row of exam {exam_id}")
         places = _tracings(root, rows)
         exams = tuple(
             _exam(str(exam_id), rows[exam_id], place, table) for exam_id, place in places.items()
@@ -175,7 +179,7 @@ def _exam_ids(h5py: ModuleType, part: Path) -> list[int]:
                     "(exam, time, 12) is needed"
                 )
             return ids
-    except (OSError, KeyError, ValueError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise ReadError(f"{part} is no part of CODE-15% (exam_id, tracings): {error}") from error
 
 
@@ -185,7 +189,7 @@ def _hdf5_signal(path: Path, row: int) -> Float32[np.ndarray, "12 time"]:
     try:
         with h5py.File(path, "r") as file:
             tracing = np.asarray(file["tracings"][row], dtype=np.float32)
-    except (OSError, KeyError, ValueError, IndexError) as error:
+    except _UNREADABLE as error:
         raise ReadError(f"{path}: tracing {row} cannot be read: {error}") from error
     return np.ascontiguousarray(tracing.T)
 
@@ -193,10 +197,9 @@ def _hdf5_signal(path: Path, row: int) -> Float32[np.ndarray, "12 time"]:
 def _matlab_signal(path: Path) -> Float32[np.ndarray, "12 time"]:
     """Return the tracing of a `.mat` file: `feats` (12, time) at `curr_sample_rate`."""
     content = read_matlab(path)
-    signal, rate = content.get("feats"), content.get("curr_sample_rate")
-    if signal is None or signal.ndim != 2 or len(signal) != 12 or rate is None or rate != FS:
-        raise ReadError(f"{path}: 'feats' (12, time) with a 'curr_sample_rate' of 400 is needed")
-    return np.asarray(signal, dtype=np.float32)
+    if not np.array_equal(content.get("curr_sample_rate", np.nan), FS):
+        raise ReadError(f"{path}: a 'curr_sample_rate' of 400 is needed")
+    return twelve_leads(content.get("feats"), "feats", path)
 
 
 def _h5py(path: Path) -> ModuleType:

@@ -6,18 +6,16 @@ which carries the same recordings as `cpsc_2018`.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from leadlens.data.sources.folder import check_distinct
-from leadlens.data.sources.tables import read_table, whole_number
+from leadlens.data.sources.folder import check_distinct, paths_below
+from leadlens.data.sources.tables import read_table_by, whole_number
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ReadError, SignalError, StoreError
 from leadlens.files import hash_text
 from leadlens.io.header import age_from, sex_from
-from leadlens.io.matlab import read_matlab
+from leadlens.io.matlab import read_matlab, twelve_leads
 
 FS: Final = 500.0
 REFERENCE: Final = "REFERENCE.csv"
@@ -51,13 +49,15 @@ class CpscSource:
             StoreError: there is no `.mat` file.
             ReadError: a reference table cannot be understood.
         """
-        files = tuple(sorted(path.relative_to(root).as_posix() for path in root.rglob("*.mat")))
+        files = tuple(paths_below(root, "*.mat"))
         if not files:
             raise StoreError(f"no .mat file below {root}")
         codes: dict[str, tuple[str, ...]] = {}
         for table in sorted(root.rglob(REFERENCE)):
-            for row in read_table(table, ("Recording", *_LABEL_COLUMNS)):
-                codes[row["Recording"].strip()] = _codes(row, table)
+            for name, row in read_table_by("Recording", table, _LABEL_COLUMNS).items():
+                given = _codes(row, table)
+                if codes.setdefault(name, given) != given:
+                    raise ReadError(f"{table}: '{name}' has other labels in another {REFERENCE}")
         check_distinct([("cpsc_2018", Path(file).stem) for file in files])
         return cls(root, files, codes)
 
@@ -92,7 +92,7 @@ class CpscSource:
             raise ReadError(f"{path}: a struct 'ECG' with sex, age and data (12, time) is needed")
         try:
             return Recording(
-                signal=_signal(ecg["data"], path),
+                signal=twelve_leads(ecg["data"], "ECG.data", path),
                 fs=FS,
                 leads=STANDARD_LEADS,
                 record_id=path.stem,
@@ -113,14 +113,6 @@ class CpscSource:
             "n_files": len(self),
             "sha256": hash_text("\n".join(lines)),
         }
-
-
-def _signal(data: Any, path: Path) -> np.ndarray:
-    """Return the struct's data as float32 (12, time)."""
-    signal = np.asarray(data)
-    if signal.ndim != 2 or len(signal) != 12 or not np.issubdtype(signal.dtype, np.number):
-        raise ReadError(f"{path}: ECG.data of shape {signal.shape}: (12, time) numbers are needed")
-    return signal.astype(np.float32)
 
 
 def _codes(row: dict[str, str], table: Path) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from leadlens.data.sources.ludb import LudbSource
 from leadlens.data.sources.protocol import FileSource
 from leadlens.data.sources.ptbxl import PtbxlSource
 from leadlens.ecg.recording import Recording
-from leadlens.errors import ConfigError, choices
+from leadlens.errors import ConfigError, StoreError, choices
 
 SOURCE_NAMES: Final = ("wfdb", "ptb-xl", "ecg-arrhythmia", "code-15", "cpsc-2018", "ludb")
 """What a folder can be; `wfdb` is the PhysioNet/CinC Challenge 2021 and any other WFDB records."""
@@ -104,13 +104,15 @@ def find_sources(
 
     Raises:
         ConfigError: an unknown name, or options that do not fit the folders.
-        StoreError: a folder does not hold what it is said to hold, or two recordings share a name.
+        StoreError: a folder does not hold what it is said to hold, one lies in another, or two
+            recordings share a name.
         ReadError: a table of a data set, or of labels, cannot be understood.
     """
     if name is not None and name not in SOURCE_NAMES:
         raise choices("source", name, SOURCE_NAMES)
     for folder in folders:
         check_folder(folder)
+    _check_apart(folders)
     kinds = [name or kind_of(folder) for folder in folders]
     if rate is not None and "ptb-xl" not in kinds:
         raise ConfigError(
@@ -151,6 +153,18 @@ def kind_of(folder: Path) -> str:
     if next(folder.rglob("*.hea"), None) is None and next(folder.rglob("*.mat"), None):
         return "cpsc-2018"
     return "wfdb"
+
+
+def _check_apart(folders: list[Path]) -> None:
+    """Raise a StoreError if a folder lies in another: its recordings would come twice."""
+    places = {folder.resolve(): folder for folder in folders}
+    for place, folder in places.items():
+        around = [places[parent] for parent in place.parents if parent in places]
+        if around:
+            raise StoreError(
+                f"{folder} lies in {around[0]}, so that its recordings would come twice: give one "
+                "of the two"
+            )
 
 
 def _hints(folder: Path) -> Iterator[str]:

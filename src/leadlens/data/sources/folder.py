@@ -43,13 +43,13 @@ class FolderSource:
         A record is called by its file's name, or, where two of one source share it, by its path.
 
         Raises:
-            StoreError: a root is not a folder, or none holds a record.
+            StoreError: a root is not a folder, none holds a record, or a name is not UTF-8.
         """
         found: list[tuple[int, str, str, str]] = []
         for number, root in enumerate(roots):
             check_folder(root)
             place = root.resolve()
-            for path in sorted(p.relative_to(root).as_posix() for p in root.rglob("*.hea")):
+            for path in paths_below(root, "*.hea"):
                 found.append((number, path, _source(place, path), Path(path).stem))
         if not found:
             places = ", ".join(str(root) for root in roots)
@@ -108,6 +108,21 @@ class FolderSource:
             "n_headers": len(self),
             "sha256": digest.hexdigest(),
         }
+
+
+def paths_below(root: Path, pattern: str) -> list[str]:
+    """Return the paths below `root` whose names are like `pattern`, sorted.
+
+    Raises:
+        StoreError: one is not UTF-8, so that no index could name it.
+    """
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob(pattern))
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{root}: the name {path!r} is not UTF-8: rename it") from error
+    return paths
 
 
 def check_folder(root: Path) -> None:

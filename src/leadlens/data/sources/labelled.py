@@ -46,7 +46,8 @@ class LabelledSource:
             ConfigError: a row names an unknown recording or code, or a recording a second time.
         """
         rows = read_table(table, REQUIRED)
-        strange = [name for name in (rows[0] if rows else ()) if name not in (*REQUIRED, *OPTIONAL)]
+        columns = rows[0][1] if rows else ()
+        strange = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
         if strange:
             raise ConfigError(
                 f"{table}: unknown column '{strange[0]}': allowed are "
@@ -55,7 +56,7 @@ class LabelledSource:
         keys = [source.key(position) for position in range(len(source))]
         names = RecordNames(keys, "the folders given")
         labels: dict[tuple[str, str], dict[str, Any]] = {}
-        for number, row in enumerate(rows, start=2):
+        for number, row in rows:
             where = f"{table}, line {number}"
             key = names.find(row["record"].strip(), where)
             if key in labels:
@@ -105,7 +106,7 @@ def _known(row: dict[str, str], where: str) -> dict[str, Any]:
         "codes": codes,
         "not_annotated": _codes(row.get("not_annotated", ""), where),
     }
-    for column, read in (("age", age_from), ("sex", sex_from), ("fold", whole_number)):
+    for column, read in (("age", age_from), ("sex", sex_from), ("fold", _fold)):
         text = row.get(column, "").strip()
         if text:
             known[column] = read(text)
@@ -113,7 +114,16 @@ def _known(row: dict[str, str], where: str) -> dict[str, Any]:
                 raise ConfigError(f"{where}: the {column} '{text}' cannot be understood")
     if row.get("patient", "").strip():
         known["patient"] = row["patient"].strip()
+    both = sorted(set(codes or ()) & set(known["not_annotated"]))
+    if both:
+        raise ConfigError(f"{where}: {both[0]} is both in codes and in not_annotated")
     return known
+
+
+def _fold(text: str) -> int | None:
+    """Return the fold in a cell, None where it is no whole number from 0 on."""
+    number = whole_number(text)
+    return number if number is not None and number >= 0 else None
 
 
 def _codes(text: str, where: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from leadlens.data.sources.folder import paths_below
 from leadlens.ecg.diagnoses import diagnoses, diagnosis
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
@@ -56,11 +57,10 @@ class LudbSource:
         Raises:
             StoreError: there is none.
         """
-        paths = sorted((len(path.stem), path.relative_to(root).as_posix())
-                       for path in root.rglob("*.hea"))  # fmt: skip
+        paths = paths_below(root, "*.hea")
         if not paths:
             raise StoreError(f"no WFDB header (.hea) below {root}")
-        return cls(root, tuple(path for _, path in paths))
+        return cls(root, tuple(sorted(paths, key=lambda path: len(Path(path).stem))))
 
     def __len__(self) -> int:
         """Return the number of records."""

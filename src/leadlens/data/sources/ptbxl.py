@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from leadlens.data.sources.tables import read_table, whole_number
+from leadlens.data.sources.tables import read_table_by, whole_number
 from leadlens.ecg.recording import Recording, Sex
 from leadlens.errors import ReadError, StoreError, choices
 from leadlens.files import hash_text
@@ -25,7 +25,7 @@ from leadlens.io.header import age_from
 DATABASE: Final = "ptbxl_database.csv"
 RATES: Final = (100, 500)
 _FILE_COLUMNS: Final = {100: "filename_lr", 500: "filename_hr"}
-_COLUMNS: Final = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "heart_axis", "strat_fold")
+_COLUMNS: Final = ("patient_id", "age", "sex", "scp_codes", "heart_axis", "strat_fold")
 _SEXES: Final[dict[str, Sex]] = {"0": "male", "1": "female"}
 
 
@@ -81,7 +81,8 @@ class PtbxlSource:
         """
         if fs is not None and fs not in RATES:
             raise choices("rate of PTB-XL", fs, RATES)
-        rows = read_table(root / DATABASE, (*_COLUMNS, *_FILE_COLUMNS.values()))
+        table = read_table_by("ecg_id", root / DATABASE, (*_COLUMNS, *_FILE_COLUMNS.values()))
+        rows = list(table.values())
         there = {
             rate: [row for row in rows if (root / (row[_FILE_COLUMNS[rate]] + ".hea")).exists()]
             for rate in ((fs,) if fs else RATES)

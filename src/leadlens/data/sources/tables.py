@@ -7,23 +7,25 @@ from pathlib import Path
 from leadlens.errors import ConfigError, ReadError
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """Return the rows of the CSV file at `path`, by column; cells that are missing are "".
+def read_table(path: Path, required: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of the CSV file at `path`: their (last) line, and their cells by column.
+
+    Cells that are missing are "".
 
     Raises:
-        ReadError: it cannot be opened, is no CSV text, or lacks a required column.
+        ReadError: it cannot be opened, is no CSV text, lacks a required column, or has one twice.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
             columns = tuple(name.strip() for name in reader.fieldnames or ())
             reader.fieldnames = columns
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ReadError(f"{path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ReadError(f"{path} is no CSV text: {error}") from error
-    for number, row in enumerate(rows, start=2):
+        raise ReadError(f"{path} is no CSV text in UTF-8: {error}") from error
+    for number, row in rows:
         # DictReader keeps surplus cells under the key None.
         if None in row:
             raise ReadError(
@@ -35,7 +37,26 @@ def read_table(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
         raise ReadError(
             f"{path} lacks the column {', '.join(missing)}: it has {', '.join(columns) or 'none'}"
         )
+    twice = [name for name, n in Counter(columns).items() if n > 1 and name]
+    if twice:
+        raise ReadError(f"{path} has the column '{twice[0]}' twice")
     return rows
+
+
+def read_table_by(column: str, path: Path, required: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the rows of the CSV file at `path` by what they have in `column`.
+
+    Raises:
+        ReadError: as `read_table`, or two rows have the same there and differ elsewhere.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for number, row in read_table(path, (column, *required)):
+        if found.setdefault(row[column].strip(), row) != row:
+            raise ReadError(
+                f"{path}, line {number}: a second row, another one, with the {column} "
+                f"'{row[column]}'"
+            )
+    return found
 
 
 def whole_number(text: str) -> int | None:

@@ -28,7 +28,7 @@ from leadlens.data.sources import CohortSource, FolderSource, ptbxl_ecg_id
 from leadlens.data.store import Store
 from leadlens.ecg.diagnoses import diagnosis, reward_weights
 from leadlens.ecg.recording import Recording
-from leadlens.engines.local import available_cores
+from leadlens.engines.local import LocalEngine, available_cores
 from leadlens.evaluation.metrics import score
 from leadlens.evaluation.statistics import mean_auroc_interval
 from leadlens.simulate import CohortSettings
@@ -51,7 +51,7 @@ def train(out: Path, n: int, epochs: int, seed: int) -> Path:
     print(f"simulating {n} ECGs", file=sys.stderr)
     store = out / f"simulated-{n}-{seed}"
     if not (store / "manifest.json").exists():
-        ingest(CohortSource(settings), store, IngestSettings(fs=FS), available_cores())
+        ingest(CohortSource(settings), store, IngestSettings(fs=FS), LocalEngine(available_cores()))
     train_single(
         store, model, "resnet", {"epochs": epochs, "normalisation": "lead_zscore", "seed": seed},
         hold_out=0.0, on_epoch=lambda k, of: print(f"epoch {k} of {of}", file=sys.stderr),
@@ -76,7 +76,9 @@ def evaluate(bundle: Bundle, data: Path, scratch: Path) -> dict[str, Any]:
     """Return the scores of the model on the recordings of one folder."""
     config = bundle.config
     windows = IngestSettings(fs=config.fs, duration=config.duration, resampling=config.resampling)
-    store = ingest(FolderSource.find([data]), scratch / "store", windows, available_cores())
+    store = ingest(
+        FolderSource.find([data]), scratch / "store", windows, LocalEngine(available_cores())
+    )
     chosen = kept(store)
     dataset = Dataset(store, chosen, config.leads, config.normalisation, config.classes)
     probabilities = predict(bundle.model, dataset, next(bundle.model.parameters()).device)

@@ -70,7 +70,8 @@ def mark(done, total):
     marks.append((done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 settings = CohortSettings(n_recordings=n, seed=5, fs=100)
 with tempfile.TemporaryDirectory(dir=sys.argv[2]) as scratch:
-    ingest(CohortSource(settings), Path(scratch) / "store", IngestSettings(fs=100), 1, mark)
+    store = Path(scratch) / "store"
+    ingest(CohortSource(settings), store, IngestSettings(fs=100), on_progress=mark)
 early = max(mb for done, mb in marks if done <= max(n // 10, 512))
 print(early, marks[-1][1])
 """

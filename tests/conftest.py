@@ -1,11 +1,12 @@
 """Shared inputs: small recordings, WFDB files as the archives write them, and real data if any."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cluster import TwoNodes, two_nodes
 from recordings import make_recording
 
 from leadlens.data.ingest import IngestSettings, ingest
@@ -62,6 +63,20 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("small") / "store"
     cohort = CohortSettings(n_recordings=96, seed=3, fs=50)
     return ingest(CohortSource(cohort), path, IngestSettings(fs=50))
+
+
+@pytest.fixture(scope="session")
+def two_ray_nodes() -> Iterator[TwoNodes]:
+    """A Ray cluster of two nodes."""
+    with two_nodes() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def ray_cluster(two_ray_nodes: TwoNodes, monkeypatch: pytest.MonkeyPatch) -> TwoNodes:
+    """The cluster of two nodes, joined by the engine 'ray'."""
+    monkeypatch.setenv("RAY_ADDRESS", two_ray_nodes.address)
+    return two_ray_nodes
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,17 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) 
     assert names_in(tmp_path) == ["a.txt"]
 
 
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with written_beside(path) as first, written_beside(path) as second:
+        first.write_text("whole")
+        second.write_text("whole")
+        assert first != second
+        assert is_partial(first)
+    assert path.read_text() == "whole"
+    assert names_in(tmp_path) == ["a.txt"]
+
+
 def test_a_reader_sees_the_old_file_or_the_new_one_never_a_part(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import platform
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,12 +17,16 @@ from leadlens.errors import StoreError
 
 _LOCK: Final = ".writing.lock"
 
+SEEN_WITHIN: Final = 10.0
+"""Seconds within which a file that another machine wrote is seen here."""
+
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed and renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Random, not the process's number: two machines may write the same file at the same time.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         yield beside
         with beside.open("rb") as file:
@@ -64,6 +71,33 @@ def only_writer(folder: Path) -> Iterator[None]:
 def is_passing(path: Path) -> bool:
     """Return whether `path` belongs to a run at work, or is what a killed one left."""
     return is_partial(path) or path.name == _LOCK
+
+
+def check_here(path: Path) -> None:
+    """Raise a StoreError if this machine does not see `path`, which another one has found."""
+    if not os.path.lexists(path):
+        raise StoreError(
+            f"{path} is not there for a worker on {platform.node()}: "
+            "does every node see it under this name?"
+        )
+
+
+def await_file(path: Path) -> None:
+    """Return as soon as `path`, which a worker has written, is seen here.
+
+    Raises:
+        StoreError: it does not come to be seen.
+    """
+    deadline = time.monotonic() + SEEN_WITHIN
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"{path} was written by a worker and is not here: does every node see "
+                f"{path.parent}?"
+            )
+        time.sleep(0.1)
+        # A network file system may remember that there was no such file; listing ends that.
+        list(path.parent.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

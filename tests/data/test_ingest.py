@@ -22,6 +22,7 @@ from leadlens.data.store import Store
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording, select_leads
 from leadlens.ecg.resample import resample
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import SignalError, StoreError
 
 Write = Callable[..., Path]
@@ -245,8 +246,8 @@ def test_the_ptbxl_number_is_found_in_every_copy(
 
 def test_one_and_two_workers_write_the_same_bytes(tmp_path: Path) -> None:
     source = MadeSource(ingesting.PART_SIZE + 5)
-    ingest(source, tmp_path / "one", FIVE_SECONDS, n_workers=1)
-    ingest(source, tmp_path / "two", FIVE_SECONDS, n_workers=2)
+    ingest(source, tmp_path / "one", FIVE_SECONDS)
+    ingest(source, tmp_path / "two", FIVE_SECONDS, LocalEngine(2))
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 

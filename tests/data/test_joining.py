@@ -1,6 +1,6 @@
 """Joining: parts become shards of a bounded size, and a kill in between loses nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +57,27 @@ def test_the_windows_are_the_same_in_shards_of_any_size(
 @pytest.mark.parametrize("in_unlink", [False, True], ids=["before a shard", "removing its parts"])
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_joining_that_was_killed_goes_on_to_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, in_unlink: bool
+    tmp_path: Path, number: int, in_unlink: bool
 ) -> None:
     whole = ingest(MadeSource(30), tmp_path / "whole", FIVE_SECONDS)
 
-    def stop_there(function: Callable[[Any], Any], item: Any) -> Any:
-        if getattr(item, "path", Path()).name != f"signal-{number:05d}.npy":
-            return function(item)
-        if in_unlink:
-            parts = {part: part.read_bytes() for part in item.parts[1:]}
-            function(item)
-            for part, content in parts.items():
-                part.write_bytes(content)
-        raise KeyboardInterrupt
+    class Killed:
+        def map_items(
+            self, function: Callable[[Any], Any], items: Sequence[Any]
+        ) -> Iterator[tuple[int, Any]]:
+            for position, item in enumerate(items):
+                if getattr(item, "path", Path()).name != f"signal-{number:05d}.npy":
+                    yield position, function(item)
+                    continue
+                if in_unlink:
+                    parts = {part: part.read_bytes() for part in item.parts[1:]}
+                    function(item)
+                    for part, content in parts.items():
+                        part.write_bytes(content)
+                raise KeyboardInterrupt
 
-    def run(function: Callable[[Any], Any], items: list[Any], n_workers: int) -> Iterator[Any]:
-        assert n_workers == 1
-        return ((i, stop_there(function, item)) for i, item in enumerate(items))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(ingesting, "map_items", run)
-        with pytest.raises(KeyboardInterrupt):
-            ingest(MadeSource(30), tmp_path / "s", FIVE_SECONDS)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(MadeSource(30), tmp_path / "s", FIVE_SECONDS, Killed())
     assert not (tmp_path / "s" / "manifest.json").exists()
     ingest(MadeSource(30), tmp_path / "s", FIVE_SECONDS)
     assert bytes_of(tmp_path / "s") == bytes_of(whole.path)

@@ -21,6 +21,7 @@ from leadlens.data.ingest import IngestSettings, ingest, ingest_rates
 from leadlens.data.sources import find_sources
 from leadlens.ecg.recording import Recording
 from leadlens.ecg.resample import ResampleMethod
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, SignalError, StoreError
 from leadlens.files import only_writer
 from leadlens.simulate import CohortSettings
@@ -68,7 +69,7 @@ def test_several_rates_are_the_stores_of_each_alone_and_each_recording_is_read_o
 def test_several_workers_write_the_same_bytes_of_several_rates(tmp_path: Path) -> None:
     source = MadeSource(ingesting.PART_SIZE + 5)
     for n_workers in (1, 2):
-        ingest_rates(source, tmp_path / str(n_workers), RATES, n_workers)
+        ingest_rates(source, tmp_path / str(n_workers), RATES, LocalEngine(n_workers))
     assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
 
 

@@ -22,6 +22,7 @@ from leadlens.data.sources import (
     with_unknowns,
 )
 from leadlens.ecg.diagnoses import diagnoses, diagnosis, scored_codes
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, ReadError, SignalError, StoreError
 from leadlens.io import write_wfdb
 
@@ -80,7 +81,7 @@ def test_folders_of_different_kinds_are_one_source(write_record: Write, tmp_path
     assert isinstance(source, RecordingSource)
     assert [source.key(i) for i in range(len(source))] == [("georgia", "E00001"), ("ludb", "1")]
     assert [source.name(i) for i in range(2)] == ["georgia/E00001.hea", "lu/1.hea"]
-    store = ingest(source, tmp_path / "s", IngestSettings(fs=50), n_workers=2)
+    store = ingest(source, tmp_path / "s", IngestSettings(fs=50), LocalEngine(2))
     assert store.keys == ("georgia/E00001", "ludb/1")
 
 

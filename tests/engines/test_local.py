@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leadlens.engines.local import available_cores, map_items
+from leadlens.engines.local import LocalEngine, available_cores
 from leadlens.errors import ConfigError, LeadlensError, ReadError
 
 
@@ -41,41 +41,43 @@ def note_and_sleep(folder: str) -> None:
 
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_every_item_is_mapped_once_whatever_the_number_of_workers(n_workers: int) -> None:
-    found = list(map_items(square, list(range(11)), n_workers))
+    found = list(LocalEngine(n_workers).map_items(square, list(range(11))))
     assert sorted(found) == [(i, i * i) for i in range(11)]
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_an_error_in_a_worker_reaches_the_caller_as_itself(n_workers: int) -> None:
     with pytest.raises(ReadError, match="recording 3: torn"):
-        list(map_items(fail_at_3, list(range(6)), n_workers))
+        list(LocalEngine(n_workers).map_items(fail_at_3, list(range(6))))
 
 
 def test_a_worker_that_is_killed_is_told_with_what_to_do() -> None:
     with pytest.raises(LeadlensError, match=r"a worker process died.*fewer workers"):
-        list(map_items(die_at_2, list(range(6)), 2))
+        list(LocalEngine(2).map_items(die_at_2, list(range(6))))
 
 
 def test_workers_are_other_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    found = [result for _, result in map_items(threads_and_process, [1, 1, 1, 1], 2)]
+    mapped = LocalEngine(2).map_items(threads_and_process, [1, 1, 1, 1])
+    found = [result for _, result in mapped]
     assert {threads for threads, _ in found} == {"1"}
     assert os.getpid() not in {process for _, process in found}
 
 
 def test_one_worker_or_one_item_runs_in_this_process() -> None:
     for items, n_workers in (([0, 0], 1), ([0], 4)):
-        assert {r[1] for _, r in map_items(threads_and_process, items, n_workers)} == {os.getpid()}
+        found = LocalEngine(n_workers).map_items(threads_and_process, items)
+        assert {result[1] for _, result in found} == {os.getpid()}
 
 
 def test_nothing_to_map_gives_nothing() -> None:
-    assert list(map_items(square, [], 2)) == []
+    assert list(LocalEngine(2).map_items(square, [])) == []
 
 
 @pytest.mark.parametrize("n_workers", [0, -1])
 def test_fewer_than_one_worker_is_refused(n_workers: int) -> None:
     with pytest.raises(ConfigError, match=f"{n_workers} workers: at least 1 is needed"):
-        list(map_items(square, [1], n_workers))
+        list(LocalEngine(n_workers).map_items(square, [1]))
 
 
 def test_there_is_at_least_one_core() -> None:
@@ -85,10 +87,10 @@ def test_there_is_at_least_one_core() -> None:
 _SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from leadlens.engines.local import map_items
+from leadlens.engines.local import LocalEngine
 from test_local import note_and_sleep
 if __name__ == "__main__":
-    list(map_items(note_and_sleep, [sys.argv[2]] * 2, 2))
+    list(LocalEngine(2).map_items(note_and_sleep, [sys.argv[2]] * 2))
 """
 
 

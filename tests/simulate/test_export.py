@@ -12,6 +12,7 @@ from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import CohortSource
 from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import StoreError
 from leadlens.io import read
 from leadlens.simulate import (
@@ -272,7 +273,7 @@ def test_several_processes_write_the_same_bytes(
         SMALL,
         tmp_path / "two",
         with_evidence=True,
-        workers=2,
+        engine=LocalEngine(2),
         on_progress=lambda n, _: done.append(n),
     )
     assert content(tmp_path / "two") == content(exported)

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from leadlens.cli.terminal import (
+    EngineOption,
     JsonOption,
     WorkersOption,
     out,
@@ -18,7 +19,7 @@ from leadlens.data.ingest import IngestSettings, ingest_rates
 from leadlens.data.ingest import ingest as ingest_source
 from leadlens.data.sources import CohortSource, RecordingSource, find_sources
 from leadlens.data.store import Store
-from leadlens.engines.local import available_cores
+from leadlens.engines.engine import Engine, choose_engine
 from leadlens.errors import choices, require_extra
 from leadlens.files import write_text
 from leadlens.settings import checked
@@ -54,19 +55,20 @@ def ingest(
     duration: Annotated[float, typer.Option(help="Length of a window, s.")] = 10.0,
     resampling: Annotated[str, typer.Option(help="polyphase or fft (as published).")] = "polyphase",
     workers: WorkersOption = None,
+    engine: EngineOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Make a store from folders of ECG files; bad files are left out and listed."""
+    chosen = choose_engine(engine, workers)
     values = {"duration": duration, "resampling": resampling}
     settings = [checked(IngestSettings, {"fs": one, **values}, "ingest") for one in fs or [500.0]]
     found = find_sources(folders, source, rate=rate, labels=labels, is_all_known=all_known)
     stores: tuple[Store, ...]
     if len(settings) == 1:
-        stores = (_make(found, out_folder, settings[0], workers, "reading ECGs"),)
+        stores = (_make(found, out_folder, settings[0], chosen, "reading ECGs"),)
     else:
         with progress_bar("reading ECGs", "ECGs") as move:
-            n_workers = workers or available_cores()
-            stores = ingest_rates(found, out_folder, tuple(settings), n_workers, move)
+            stores = ingest_rates(found, out_folder, tuple(settings), chosen, move)
     if as_json:
         facts = [_store_facts(store) for store in stores]
         said = facts[0] if len(facts) == 1 else {"stores": facts}
@@ -102,6 +104,7 @@ def simulate(
         int, typer.Option(min=0, max=50, help="Draw so many, with evidence, on a page.")
     ] = 0,
     workers: WorkersOption = None,
+    engine: EngineOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Make simulated 12-lead ECGs whose diagnoses, and where they show, are known."""
@@ -115,8 +118,9 @@ def simulate(
     if show:
         # Before the work, not after it: the page needs an extra.
         require_extra("jinja2", "report", "drawing a page of evidence")
+    chosen = choose_engine(engine, workers)
     make = _simulate_store if form == "store" else _simulate_wfdb
-    said = make(settings, out_folder, evidence, workers or available_cores(), as_json)
+    said = make(settings, out_folder, evidence, chosen, as_json)
     if show:
         said["page"] = str(_draw(settings, out_folder / PAGE, show, as_json))
     if as_json:
@@ -124,17 +128,17 @@ def simulate(
 
 
 def _simulate_store(
-    settings: CohortSettings, path: Path, with_evidence: bool, workers: int, is_quiet: bool
+    settings: CohortSettings, path: Path, with_evidence: bool, engine: Engine, is_quiet: bool
 ) -> dict[str, Any]:
     """Make a store, its evidence in the folder `evidence` in it; return paths and counts."""
     windows = IngestSettings(fs=settings.fs, duration=settings.duration)
-    store = _make(CohortSource(settings), path, windows, workers, "simulating ECGs")
+    store = _make(CohortSource(settings), path, windows, engine, "simulating ECGs")
     said = _store_facts(store)
     if not is_quiet:
         _say_store(store)
     if with_evidence:
         with progress_bar("writing evidence", "ECGs") as move:
-            done = export_evidence(settings, path / "evidence", workers, move)
+            done = export_evidence(settings, path / "evidence", engine, move)
         said |= {"evidence": str(done.folder), "evidence_files": done.n_evidence}
         if not is_quiet:
             _say(f"evidence: {done.folder} ({done.n_evidence} files)")
@@ -142,12 +146,12 @@ def _simulate_store(
 
 
 def _simulate_wfdb(
-    settings: CohortSettings, path: Path, with_evidence: bool, workers: int, is_quiet: bool
+    settings: CohortSettings, path: Path, with_evidence: bool, engine: Engine, is_quiet: bool
 ) -> dict[str, Any]:
     """Make a folder of WFDB records, with evidence beside them; return paths and counts."""
     with progress_bar("simulating ECGs", "ECGs") as move:
         done = export_wfdb(
-            settings, path, with_evidence=with_evidence, workers=workers, on_progress=move
+            settings, path, with_evidence=with_evidence, engine=engine, on_progress=move
         )
     said: dict[str, Any] = {
         "wfdb": str(done.folder),
@@ -183,12 +187,12 @@ def _make(
     source: RecordingSource,
     path: Path,
     settings: IngestSettings,
-    workers: int | None,
+    engine: Engine,
     what: str,
 ) -> Store:
     """Return the store made from `source`, with a progress bar."""
     with progress_bar(what, "ECGs") as move:
-        return ingest_source(source, path, settings, workers or available_cores(), move)
+        return ingest_source(source, path, settings, engine, move)
 
 
 def _store_facts(store: Store) -> dict[str, Any]:

@@ -17,6 +17,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes (default: all cores).")
 ]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="local, or ray: the cluster of RAY_ADDRESS, or here.")
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: key=value (repeatable).")

@@ -17,9 +17,11 @@ from leadlens.data.joining import is_scrap, join_parts
 from leadlens.data.parts import IngestSettings, PartPlace, Refused, write_part
 from leadlens.data.sources import RecordingSource
 from leadlens.data.store import MANIFEST, Store, open_store
-from leadlens.engines.local import map_items
+from leadlens.engines.engine import Engine
+from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import (
+    await_file,
     is_passing,
     only_writer,
     read_json,
@@ -59,7 +61,7 @@ def ingest(
     source: RecordingSource,
     path: Path,
     settings: IngestSettings,
-    n_workers: int = 1,
+    engine: Engine = ONE_PROCESS,
     on_progress: OnProgress | None = None,
 ) -> Store:
     """Return the store at `path` that holds all readable recordings of `source`.
@@ -72,14 +74,14 @@ def ingest(
             could be read.
     """
     target = _Target(path, settings, _plan(source.describe(), settings))
-    return _make(source, path, (target,), n_workers, on_progress)[0]
+    return _make(source, path, (target,), engine, on_progress)[0]
 
 
 def ingest_rates(
     source: RecordingSource,
     folder: Path,
     settings: tuple[IngestSettings, ...],
-    n_workers: int = 1,
+    engine: Engine = ONE_PROCESS,
     on_progress: OnProgress | None = None,
 ) -> tuple[Store, ...]:
     """Return a store for each of `settings`, which differ in their rate; recordings are read once.
@@ -101,7 +103,7 @@ def ingest_rates(
         _Target(path, item, _plan(described, item))
         for path, item in zip(paths, settings, strict=True)
     )
-    return _make(source, folder, targets, n_workers, on_progress)
+    return _make(source, folder, targets, engine, on_progress)
 
 
 def rate_folder(fs: float) -> str:
@@ -118,7 +120,7 @@ def _make(
     source: RecordingSource,
     folder: Path,
     targets: tuple[_Target, ...],
-    n_workers: int,
+    engine: Engine,
     on_progress: OnProgress | None,
 ) -> tuple[Store, ...]:
     """Return the stores, made where they are not finished; `folder` is or holds them all."""
@@ -129,14 +131,14 @@ def _make(
         with ExitStack() as stack:
             for place in dict.fromkeys((folder, *(target.path for target in todo))):
                 stack.enter_context(only_writer(place))
-            _write(source, todo, n_workers, on_progress)
+            _write(source, todo, engine, on_progress)
     return tuple(open_store(target.path) for target in targets)
 
 
 def _write(
     source: RecordingSource,
     targets: tuple[_Target, ...],
-    n_workers: int,
+    engine: Engine,
     on_progress: OnProgress | None,
 ) -> None:
     """Write the missing parts of the stores, then their indices and manifests."""
@@ -152,13 +154,16 @@ def _write(
     n_done = len(source) - sum(len(positions) for positions, _ in work)
     if on_progress:
         on_progress(n_done, len(source))
-    run = partial(map_items, n_workers=n_workers)
-    for number, _ in run(partial(write_part, source), work):
-        n_done += len(work[number][0])
+    for number, _ in engine.map_items(partial(write_part, source), work):
+        positions, places = work[number]
+        for place in places:
+            await_file(place.signal_file)
+            await_file(place.json_file)
+        n_done += len(positions)
         if on_progress:
             on_progress(n_done, len(source))
     for target in todo:
-        join_parts(target.path, n_parts, target.plan, target.settings, run)
+        join_parts(target.path, n_parts, target.plan, target.settings, engine)
     for target in targets:
         _clean(target.path)
 

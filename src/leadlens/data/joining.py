@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,9 @@ from leadlens.data.parts import IngestSettings, PartPlace, Refused
 from leadlens.data.shards import SHARD_BYTES, Shard, open_counts, write_shard
 from leadlens.data.store import MANIFEST, Manifest
 from leadlens.ecg.leads import STANDARD_LEADS
+from leadlens.engines.engine import Engine
 from leadlens.errors import StoreError
-from leadlens.files import hash_file, is_partial, read_json, write_json, written_beside
+from leadlens.files import await_file, hash_file, is_partial, read_json, write_json, written_beside
 
 _CHUNK_BYTES: Final = 8 * 2**20
 
@@ -46,7 +47,7 @@ def join_parts(
     n_parts: int,
     plan: dict[str, Any],
     settings: IngestSettings,
-    run: Callable[[Callable[[_Joint], Shard], list[_Joint]], Iterator[tuple[int, Shard]]],
+    engine: Engine,
 ) -> None:
     """Make the store at `path` of its `n_parts` parts; safe to kill, and to call again.
 
@@ -55,7 +56,7 @@ def join_parts(
         n_parts: how many there are.
         plan: what identifies the store.
         settings: how windows were cut.
-        run: maps a function over items, as the engines do: each shard is joined by itself.
+        engine: joins the shards, each by itself.
 
     Raises:
         StoreError: a part is damaged, or none holds a window.
@@ -66,7 +67,9 @@ def join_parts(
         why = f", the first because {first.reason}" if first else ""
         raise StoreError(f"{path}: none of the {counts.n_refused} recordings could be read{why}")
     joints = _joints(path, counts.n_windows, settings)
-    shards = dict(run(join_shard, joints))
+    shards = dict(engine.map_items(join_shard, joints))
+    for joint in joints:
+        await_file(joint.path)
     manifest = Manifest(
         fs=settings.fs,
         duration=settings.duration,

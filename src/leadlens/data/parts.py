@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leadlens.data.index import IndexRow, index_line, index_row
 from leadlens.data.shards import HEADER_BYTES, npy_header
-from leadlens.data.sources import RecordingSource
+from leadlens.data.sources import FileSource, RecordingSource
 from leadlens.data.store import MISSING_COUNT, to_counts
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import ReadError, SignalError
-from leadlens.files import write_json, written_beside
+from leadlens.files import check_here, write_json, written_beside
 
 
 class IngestSettings(BaseModel):
@@ -77,6 +77,12 @@ class _Part:
 def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]]) -> None:
     """Write the recordings at some positions to a part of each store; each is read once."""
     positions, places = work
+    for place in places:
+        check_here(place.path)
+    if isinstance(source, FileSource):
+        # Or a machine that lacks the folder would refuse all that is in it.
+        for position in (positions[0], positions[-1]):
+            check_here(source.path(position))
     parts: list[_Part] = []
     with ExitStack() as stack:
         for place in places:

@@ -1,1 +1,1 @@
-"""Engines map a function over items, on processes; they know nothing of ECGs."""
+"""Engines map a function over items, on processes or a Ray cluster; they know nothing of ECGs."""

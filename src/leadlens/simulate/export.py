@@ -19,9 +19,12 @@ import numpy as np
 
 import leadlens
 from leadlens.ecg.diagnoses import diagnoses
-from leadlens.engines.local import map_items
+from leadlens.engines.engine import Engine
+from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import StoreError
 from leadlens.files import (
+    await_file,
+    check_here,
     is_partial,
     is_passing,
     only_writer,
@@ -93,7 +96,7 @@ def export_wfdb(
     folder: Path,
     *,
     with_evidence: bool = False,
-    workers: int = 1,
+    engine: Engine = ONE_PROCESS,
     on_progress: OnProgress | None = None,
 ) -> Exported:
     """Write the cohort to `folder` as WFDB records, on request with their evidence beside them.
@@ -107,7 +110,7 @@ def export_wfdb(
         settings: of the cohort.
         folder: new, empty, or begun with the same settings.
         with_evidence: also write `<record>.npz`.
-        workers: processes.
+        engine: what writes the parts (default: this process).
         on_progress: called with the recordings that are done and their number.
 
     Raises:
@@ -115,13 +118,13 @@ def export_wfdb(
             writing into it.
     """
     wanted = (*_EVIDENCE, *_WFDB) if with_evidence else _WFDB
-    return _export(settings, folder, wanted, workers, on_progress)
+    return _export(settings, folder, wanted, engine, on_progress)
 
 
 def export_evidence(
     settings: CohortSettings,
     folder: Path,
-    workers: int = 1,
+    engine: Engine = ONE_PROCESS,
     on_progress: OnProgress | None = None,
 ) -> Exported:
     """Write the evidence of every recording of the cohort to `folder`, without the recordings.
@@ -132,14 +135,14 @@ def export_evidence(
         StoreError: `folder` holds other files, or those of other settings, or another run is
             writing into it.
     """
-    return _export(settings, folder, _EVIDENCE, workers, on_progress)
+    return _export(settings, folder, _EVIDENCE, engine, on_progress)
 
 
 def _export(
     settings: CohortSettings,
     folder: Path,
     wanted: tuple[str, ...],
-    workers: int,
+    engine: Engine,
     on_progress: OnProgress | None,
 ) -> Exported:
     """Write the files with the `wanted` suffixes that are missing, then the manifest."""
@@ -154,7 +157,7 @@ def _export(
             if missing or MANIFEST not in there:
                 write_json(folder / _BEGUN, plan)
                 (folder / MANIFEST).unlink(missing_ok=True)
-                _write(settings, folder, wanted, missing, workers, on_progress)
+                _write(settings, folder, wanted, missing, engine, on_progress)
                 _finish(folder, names, plan)
             (folder / _BEGUN).unlink(missing_ok=True)
     files = read_json(folder / MANIFEST)["files"]
@@ -171,7 +174,7 @@ def _write(
     folder: Path,
     wanted: tuple[str, ...],
     missing: list[int],
-    workers: int,
+    engine: Engine,
     on_progress: OnProgress | None,
 ) -> None:
     """Write the missing files, a part of the recordings at a time."""
@@ -181,7 +184,10 @@ def _write(
     n_done = total - len(missing)
     if on_progress:
         on_progress(n_done, total)
-    for position, _ in map_items(partial(_write_part, settings, folder, wanted), parts, workers):
+    for position, _ in engine.map_items(partial(_write_part, settings, folder, wanted), parts):
+        for index in parts[position]:
+            for suffix in wanted:
+                await_file(folder / (record_name(index) + suffix))
         n_done += len(parts[position])
         if on_progress:
             on_progress(n_done, total)
@@ -228,6 +234,7 @@ def _write_part(
     settings: CohortSettings, folder: Path, wanted: tuple[str, ...], index: tuple[int, ...]
 ) -> None:
     """Write the missing files of some recordings; the header of each comes last."""
+    check_here(folder)
     batch = programme_batch(settings, np.array(index))
     for row, number in enumerate(index):
         header = folder / f"{record_name(number)}.hea"

@@ -14,7 +14,8 @@ from leadlens.data.ingest import IngestSettings, ingest, rate_folder
 from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
-from leadlens.engines.local import map_items
+from leadlens.engines.engine import Engine
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import hash_file, read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
@@ -71,6 +72,7 @@ def run_study(
         ConfigError: settings that cannot work, or that are not those of the folder's study.
         StoreError: the store or the fold file is missing or damaged.
     """
+    engine = LocalEngine(n_workers)
     cells = plan_cells(study, folder)
     device = choose_device(device).type
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,14 +80,14 @@ def run_study(
     try:
         with lock.acquire(timeout=0):
             _check_claim(study, folder)
-            store = _make_store(study, folder, n_workers, on_progress)
+            store = _make_store(study, folder, engine, on_progress)
             data = _data(study, store, folder, is_run=True)
             tasks = _tasks(cells, data, folder, _rates(study, store, folder), device)
             # Only now: a command that is refused must leave the folder's study as it was.
             _claim(study, store, folder, command)
             if on_cells:
                 on_cells(cells)
-            for _ in map_items(run_cell, tasks, n_workers):
+            for _ in engine.map_items(run_cell, tasks):
                 pass
             cell = explained_cell(study, cells)
             if cell is not None and study.explain is not None:
@@ -195,7 +197,7 @@ def _classes(
 def _make_store(
     study: StudySettings,
     folder: Path,
-    n_workers: int,
+    engine: Engine,
     on_progress: Callable[[int, int], None] | None,
 ) -> Store:
     """Return the study's store, its hashes verified; a simulated one is made in its folder."""
@@ -204,7 +206,7 @@ def _make_store(
     cohort = study.data.simulate
     assert cohort is not None  # DataSettings allows no other case.
     settings = IngestSettings(fs=cohort.fs, duration=cohort.duration)
-    return ingest(CohortSource(cohort), folder / "store", settings, n_workers, on_progress)
+    return ingest(CohortSource(cohort), folder / "store", settings, engine, on_progress)
 
 
 def _rate_folders(study: StudySettings, store: Store, folder: Path) -> dict[float, Path]:

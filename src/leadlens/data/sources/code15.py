@@ -104,10 +104,14 @@ class Code15Source:
         exam = self.exams[position]
         return f"{self.root.resolve().name}/{exam.file}:{exam.exam_id}"
 
+    def path(self, position: int) -> Path:
+        """Return the file with the tracing that was found."""
+        return self.root / self.exams[position].file
+
     def load(self, position: int) -> Recording:
         """Read one exam, without the zeros around it."""
         exam = self.exams[position]
-        path = self.root / exam.file
+        path = self.path(position)
         signal = _matlab_signal(path) if exam.row is None else _hdf5_signal(path, exam.row)
         recorded = np.flatnonzero((signal != 0).any(axis=0))
         if len(recorded) == 0:

@@ -84,9 +84,13 @@ class CpscSource:
         """Return the file's path, from the root's name on."""
         return f"{self.root.resolve().name}/{self.files[position]}"
 
+    def path(self, position: int) -> Path:
+        """Return the file that was found."""
+        return self.root / self.files[position]
+
     def load(self, position: int) -> Recording:
         """Read one recording."""
-        path = self.root / self.files[position]
+        path = self.path(position)
         ecg = read_matlab(path).get("ECG")
         if not isinstance(ecg, dict) or "data" not in ecg:
             raise ReadError(f"{path}: a struct 'ECG' with sex, age and data (12, time) is needed")

@@ -70,6 +70,11 @@ class SeveralSources:
         part, inside = self._place(position)
         return part.name(inside)
 
+    def path(self, position: int) -> Path:
+        """Return the file that was found."""
+        part, inside = self._place(position)
+        return part.path(inside)
+
     def load(self, position: int) -> Recording:
         """Read one recording; what its source never looked for is unknown."""
         part, inside = self._place(position)

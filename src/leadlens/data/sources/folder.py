@@ -86,10 +86,15 @@ class FolderSource:
         """The roots' own names; of "." the folder's."""
         return tuple(root.resolve().name for root in self.roots)
 
+    def path(self, position: int) -> Path:
+        """Return the header that was found."""
+        header = self.headers[position]
+        return self.roots[header.root] / header.path
+
     def load(self, position: int) -> Recording:
         """Read one recording."""
         header = self.headers[position]
-        recording = read(self.roots[header.root] / header.path, header.source)
+        recording = read(self.path(position), header.source)
         if recording.record_id == header.record_id:
             return recording
         return replace(recording, record_id=header.record_id)

@@ -85,6 +85,10 @@ class LabelledSource:
         """Return the name of a recording."""
         return self.source.name(position)
 
+    def path(self, position: int) -> Path:
+        """Return the file that was found."""
+        return self.source.path(position)
+
     def load(self, position: int) -> Recording:
         """Read one recording and put the table's values in place of its own."""
         return replace(self.source.load(position), **self.labels.get(self.key(position), {}))

@@ -79,9 +79,13 @@ class LudbSource:
         """Return the header's path, from the root's name on."""
         return f"{self.root.resolve().name}/{self.paths[position]}"
 
+    def path(self, position: int) -> Path:
+        """Return the header that was found."""
+        return self.root / self.paths[position]
+
     def load(self, position: int) -> Recording:
         """Read one record."""
-        path = self.root / self.paths[position]
+        path = self.path(position)
         recording = read(path, "ludb")
         codes, unknown = labels_of(_lines(path))
         return replace(

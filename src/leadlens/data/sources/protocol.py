@@ -1,5 +1,6 @@
 """What a source of recordings can do."""
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from leadlens.ecg.recording import Recording
@@ -28,6 +29,9 @@ class FileSource(RecordingSource, Protocol):
 
     def key(self, position: int) -> tuple[str, str]:
         """Return the source and the record id that the recording will have."""
+
+    def path(self, position: int) -> Path:
+        """Return the file that was found: where it is not seen, nothing can be read."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -121,10 +121,14 @@ class PtbxlSource:
         """Return the record's path, from the root's name on."""
         return f"{self.root.resolve().name}/{self.ecgs[position].path}"
 
+    def path(self, position: int) -> Path:
+        """Return the header that was found."""
+        return self.root / (self.ecgs[position].path + ".hea")
+
     def load(self, position: int) -> Recording:
         """Read one ECG."""
         ecg = self.ecgs[position]
-        recording = read(self.root / (ecg.path + ".hea"), "ptb-xl")
+        recording = read(self.path(position), "ptb-xl")
         codes, unknown = labels_of(ecg, self.least_likelihood)
         if not ecg.heart_axis and not self.is_axis_complete:
             unknown = (*unknown, *axis_codes())

@@ -169,7 +169,9 @@ def _gain(store: Store, traits: Traits, members: tuple[int, ...]) -> list[Findin
     found = []
     for number, ratio in zip(in_mv[1:], ratios[1:], strict=True):
         known = ratio[~np.isnan(ratio)]
-        middle = float(np.median(known)) if known.size else 1.0
+        if not known.size:
+            continue
+        middle = float(np.median(known))
         if abs(np.log(middle)) <= np.log1p(OTHER_GAIN) and np.ptp(known) < 0.3 * middle:
             continue
         keys = (store.keys[in_mv[0]], store.keys[number])

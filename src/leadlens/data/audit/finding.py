@@ -55,9 +55,10 @@ KINDS: Final[dict[str, Kind]] = {
         "No heart gives 10 mV at the skin: spikes, steps, or a wrong gain.",
     ),
     "arm leads": Kind(
-        "Arm electrodes exchanged",
-        "P and QRS of lead I point down while those of V6 point up: the left and right arm "
-        "were probably exchanged (or the heart lies to the right).",
+        "Limb electrodes exchanged",
+        "Lead I (and II) runs against what V1 to V6 usually say of it, and no longer does once two "
+        "limb electrodes are put back: left and right arm were probably exchanged (or the heart "
+        "lies to the right). Look at the ECG: with paced beats it is less sure.",
     ),
     "chest leads": Kind(
         "Chest leads reversed",

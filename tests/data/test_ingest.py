@@ -258,11 +258,11 @@ def test_an_ingest_goes_on_where_it_was_and_ends_with_the_same_bytes(
     source = MadeSource(22)
     whole = ingest(source, tmp_path / "whole", FIVE_SECONDS)
     with monkeypatch.context() as patched:
-        patched.setattr(ingesting, "join_parts", lambda *_: None)
+        patched.setattr(ingesting, "finish_store", lambda *_: None)
         with pytest.raises(StoreError, match="not a finished store"):
             ingest(source, tmp_path / "s", FIVE_SECONDS)
     (tmp_path / "s" / "part-00003.json").unlink()
-    (tmp_path / "s" / ".part-00003.npy.77.partial").write_bytes(b"left by a kill")
+    (tmp_path / "s" / ".signal-00003.npy.77.partial").write_bytes(b"left by a kill")
     kept = (tmp_path / "s" / "part-00000.json").stat().st_mtime_ns
     seen: list[tuple[int, int]] = []
 
@@ -303,7 +303,7 @@ def test_a_part_without_one_good_recording_leaves_no_shard(tmp_path: Path) -> No
 
 def test_a_damaged_part_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(ingesting, "join_parts", lambda *_: None)
+        patched.setattr(ingesting, "finish_store", lambda *_: None)
         with pytest.raises(StoreError):
             ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)
     part = tmp_path / "s" / "part-00000.json"

@@ -219,7 +219,7 @@ def test_a_part_that_is_not_seen_here_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "SEEN_WITHIN", 0.2)
-    with pytest.raises(StoreError, match=r"part-00000.npy was written.*does every node see"):
+    with pytest.raises(StoreError, match=r"signal-00000.npy was written.*does every node see"):
         ingest(SlowSource(3), tmp_path / "s", FIVE_SECONDS, NowhereEngine())
     settings = CohortSettings(n_recordings=2, fs=100)
     with pytest.raises(StoreError, match=r"SIM000000.mat was written.*does every node see"):

@@ -88,7 +88,7 @@ def test_several_rates_go_on_where_each_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(ingesting, "join_parts", lambda *_: None)
+        patched.setattr(ingesting, "finish_store", lambda *_: None)
         with pytest.raises(StoreError, match="not a finished store"):
             ingest_rates(MadeSource(22), tmp_path / "s", RATES)
     (tmp_path / "s" / "25hz" / "part-00003.json").unlink()
@@ -184,7 +184,7 @@ def test_what_a_kill_after_the_manifest_left_is_removed_by_the_next_run(tmp_path
     before = bytes_of(store.path)
     (store.path / "part-00000.json").write_text("{}")
     (store.path / ".index.csv.77.partial").write_text("half")
-    (store.path / "part-00009.npy").write_bytes(b"joined")
+    (store.path / "signal-00009.npy").write_bytes(b"of no window")
     ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)
     assert bytes_of(store.path) == before
 

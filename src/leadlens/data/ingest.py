@@ -1,6 +1,6 @@
 """Ingest: a source of recordings becomes a store, in parts, each whole or absent.
 
-Recordings are taken in a fixed order, `PART_SIZE` at a time. Parts that exist are kept, so a
+Recordings are taken in a fixed order, some hundred at a time. Parts that exist are kept, so a
 killed ingest goes on where it was, and the finished store is the same byte for byte. The manifest
 comes last. Stores of several rates are made together: each recording is read once.
 """
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from leadlens.data.joining import is_scrap, join_parts
+from leadlens.data.finish import finish_store, is_scrap, remove_scrap
 from leadlens.data.parts import IngestSettings, PartPlace, Refused, write_part
 from leadlens.data.sources import RecordingSource
 from leadlens.data.store import MANIFEST, Store, open_store
@@ -32,6 +32,9 @@ from leadlens.settings import differences
 __all__ = ["IngestSettings", "Refused", "ingest", "ingest_rates", "rate_folder"]
 
 PART_SIZE: Final = 256
+"""Recordings of a part, of which there are more the larger the source."""
+MOST_PARTS: Final = 512
+"""Each is a file that a store keeps open; systems allow 1,024 to begin with."""
 _PLAN: Final = "ingest.json"
 _RATE: Final = re.compile(r"[0-9.e+-]+hz")
 
@@ -148,8 +151,8 @@ def _write(
         if not (target.path / _PLAN).exists():
             write_json(target.path / _PLAN, target.plan)
     todo = [target for target in targets if not target.has_manifest]
-    n_parts = -(-len(source) // PART_SIZE) if todo else 0
-    work = [(_positions(source, part), _missing(todo, part)) for part in range(n_parts)]
+    spans = _spans(len(source)) if todo else []
+    work = [(span, _missing(todo, part)) for part, span in enumerate(spans)]
     work = [(positions, places) for positions, places in work if places]
     n_done = len(source) - sum(len(positions) for positions, _ in work)
     if on_progress:
@@ -163,9 +166,10 @@ def _write(
         if on_progress:
             on_progress(n_done, len(source))
     for target in todo:
-        join_parts(target.path, n_parts, target.plan, target.settings, engine)
+        finish_store(target.path, len(spans), target.plan, target.settings)
     for target in targets:
-        _clean(target.path)
+        if target.has_manifest:
+            remove_scrap(target.path, open_store(target.path).manifest.shards)
 
 
 def _check_claim(target: _Target) -> None:
@@ -195,22 +199,13 @@ def _check_folder_of_rates(folder: Path) -> None:
         raise StoreError(f"{folder} exists and holds other files: choose another folder")
 
 
-def _positions(source: RecordingSource, part: int) -> range:
-    """Return the positions of the recordings of one part."""
-    return range(part * PART_SIZE, min((part + 1) * PART_SIZE, len(source)))
+def _spans(n_recordings: int) -> list[range]:
+    """Return the positions of the recordings of each part."""
+    size = max(PART_SIZE, -(-n_recordings // MOST_PARTS))
+    return [range(start, min(start + size, n_recordings)) for start in range(0, n_recordings, size)]
 
 
 def _missing(targets: list[_Target], part: int) -> tuple[PartPlace, ...]:
     """Return where this part is still to be written."""
     places = [PartPlace(target.path, part, target.settings) for target in targets]
     return tuple(place for place in places if not place.json_file.exists())
-
-
-def _clean(path: Path) -> None:
-    """Remove from a finished store what only its making needed, and what killed runs left."""
-    if not (path / MANIFEST).exists():
-        return
-    # Backwards: a kill in between leaves part files, by which the next run knows of the rest.
-    for file in sorted(path.iterdir(), reverse=True):
-        if is_scrap(file):
-            file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Parts: a run of recordings as one signal file of each store that is being made.
 
-The signal file (part-00000.npy) holds the windows; the JSON file (part-00000.json), written after
-it, their index rows and what was refused. Joined, they are the store.
+The signal file (signal-00000.npy) holds the windows; the JSON file (part-00000.json), written after
+it, their index rows, what was refused, and the signal file's hash.
 """
 
 from contextlib import ExitStack
@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadlens.data.index import IndexRow, index_line, index_row
-from leadlens.data.shards import HEADER_BYTES, npy_header
+from leadlens.data.shards import HEADER_BYTES, Shard, npy_header
 from leadlens.data.sources import FileSource, RecordingSource
 from leadlens.data.store import MISSING_COUNT, to_counts
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -20,7 +21,7 @@ from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import ReadError, SignalError
-from leadlens.files import check_here, write_json, written_beside
+from leadlens.files import check_here, hash_file, write_json, written_beside
 
 
 class IngestSettings(BaseModel):
@@ -56,7 +57,7 @@ class PartPlace:
     @property
     def signal_file(self) -> Path:
         """The windows."""
-        return self.path / f"part-{self.part:05d}.npy"
+        return self.path / f"signal-{self.part:05d}.npy"
 
     @property
     def json_file(self) -> Path:
@@ -97,7 +98,10 @@ def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]
             part.file.seek(0)
             part.file.write(npy_header((len(part.rows), len(STANDARD_LEADS), n_samples)))
     for part in parts:
+        file = part.place.signal_file
+        shard = Shard(file=file.name, n_windows=len(part.rows), sha256=hash_file(file))
         content = {
+            "shard": shard.model_dump(),
             "n_recordings": len({row.key for row in part.rows}),
             "n_clipped": sum(row.n_clipped > 0 for row in part.rows),
             "rows": [index_line(row) for row in part.rows],
@@ -147,5 +151,5 @@ def _append(
         offset = round(start / settings.fs, 6)
         rows.append(replace(row, offset=offset, leads=leads, n_clipped=n_clipped))
     for counts in pieces:
-        file.write(counts.astype("<i2").tobytes())
+        file.write(np.ascontiguousarray(counts, dtype="<i2").data)
     return rows

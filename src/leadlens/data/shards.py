@@ -15,8 +15,6 @@ from leadlens.files import written_beside
 
 HEADER_BYTES: Final = 128
 """Of a signal file: what NumPy writes for three axes, whatever their lengths."""
-SHARD_BYTES: Final = 4 * 2**30
-"""The most that a shard holds: few files are open at a time, and each can be copied."""
 
 Shape = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ PhysioNet/CinC Challenges, in all the spellings met in the archives.
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from leadlens.ecg.diagnoses import diagnoses
 from leadlens.ecg.recording import Sex
@@ -35,11 +35,9 @@ _SIGNAL_FORMAT: Final = re.compile(
 _GAIN: Final = re.compile(
     r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\((-?\d{1,10})\))?(?:/(\S+))?", re.ASCII
 )
-_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class SignalLine:
+class SignalLine(NamedTuple):
     """One lead of a header: where its samples lie and what they mean."""
 
     file: str
@@ -116,7 +114,7 @@ def _signal_line(line: str, name: str) -> SignalLine:
         raise ReadError(f"{name}: the gain {fields[2]} in '{line[:80]}' cannot be right")
     # ADC resolution and zero, first value, checksum and block size: as many as are given.
     end = 3
-    while end < min(len(fields), 8) and _INTEGER.fullmatch(fields[end]):
+    while end < min(len(fields), 8) and _is_integer(fields[end]):
         end += 1
     adc_zero = int(fields[4]) if end > 4 else 0
     return SignalLine(
@@ -128,6 +126,12 @@ def _signal_line(line: str, name: str) -> SignalLine:
         unit=unit,
         description=" ".join(fields[end:]),
     )
+
+
+def _is_integer(text: str) -> bool:
+    """Return whether `text` is a whole number that fits 64 bits."""
+    digits = text.removeprefix("-")
+    return digits.isdigit() and digits.isascii() and len(digits) <= 18
 
 
 @lru_cache(maxsize=256)

@@ -11,8 +11,10 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-_BLOCK: Final = 20
-"""Output samples of one product: with more, too many of the factors are zeros."""
+_BEYOND: Final = 10
+"""Output samples over which the filter reaches, either side."""
+_BLOCK: Final = 2 * _BEYOND
+"""Output samples of one product: they depend on two blocks of as many times the factor."""
 
 
 def decimate(
@@ -26,11 +28,11 @@ def decimate(
     """
     flat = signal.reshape(-1, signal.shape[-1])
     n_new = -(-flat.shape[1] // factor)
-    matrix = _matrix(factor)
-    padded = _extended(flat, 10 * factor, -(-n_new // _BLOCK) * _BLOCK * factor)
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), axis=1)
-    stretches = blocks[:, :: _BLOCK * factor].reshape(-1, len(matrix))
-    filtered = (stretches @ matrix).reshape(len(flat), -1)[:, :n_new]
+    n_blocks = -(-n_new // _BLOCK)
+    padded = _extended(flat, _BEYOND * factor, n_blocks * _BLOCK * factor)
+    products = padded.reshape(-1, _BLOCK * factor) @ _matrix(factor)
+    halves = products.reshape(len(flat), n_blocks + 1, 2, _BLOCK)
+    filtered = (halves[:, :-1, 0] + halves[:, 1:, 1]).reshape(len(flat), -1)[:, :n_new]
     return filtered.astype(signal.dtype).reshape(*signal.shape[:-1], n_new)
 
 
@@ -54,14 +56,16 @@ def _extended(
 
 
 @lru_cache(maxsize=16)
-def _matrix(factor: int) -> Float[np.ndarray, "stretch block"]:
-    """Return the matrix that takes a stretch of samples to the block of outputs in its middle."""
+def _matrix(factor: int) -> Float[np.ndarray, "block_samples two_blocks"]:
+    """Return what a block of samples adds to the outputs that begin with it, and to those before.
+
+    Outputs that begin with a block of the extended signal lie in it and the next one.
+    """
     # Here, not above: it takes a second to import, and every command reads this package.
     from scipy.signal import firwin
 
-    n_beyond = 10 * factor
-    taps = firwin(2 * n_beyond + 1, 1.0 / factor, window=("kaiser", 5.0))
-    matrix = np.zeros((_BLOCK * factor + 2 * n_beyond, _BLOCK))
+    taps = firwin(2 * _BEYOND * factor + 1, 1.0 / factor, window=("kaiser", 5.0))
+    matrix = np.zeros((2 * _BLOCK * factor, _BLOCK))
     for column in range(_BLOCK):
         matrix[column * factor : column * factor + len(taps), column] = taps
-    return matrix
+    return np.hstack(np.split(matrix, 2))

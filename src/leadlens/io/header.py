@@ -35,6 +35,11 @@ _SIGNAL_FORMAT: Final = re.compile(
 _GAIN: Final = re.compile(
     r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\((-?\d{1,10})\))?(?:/(\S+))?", re.ASCII
 )
+_NUMBER: Final = r"-?\d{1,18}(?:\s+|$)"
+_REST: Final = re.compile(
+    rf"(?:{_NUMBER}(?:(?=(-?\d+)){_NUMBER}(?:{_NUMBER}){{0,3}})?)?(.*)", re.ASCII
+)
+"""ADC resolution and zero, first value, checksum, block size, as many as given; then the name."""
 
 
 class SignalLine(NamedTuple):
@@ -103,7 +108,7 @@ def _record_line(line: str, name: str) -> tuple[str, int, int, float, int | None
 
 def _signal_line(line: str, name: str) -> SignalLine:
     """Return one signal line; the fields after the format are optional, the name comes last."""
-    fields = line.split()
+    fields = line.split(maxsplit=3)
     layout = _layout(fields[1]) if len(fields) > 1 else None
     gain = _gain(fields[2] if len(fields) > 2 else "0")
     if layout is None or gain is None:
@@ -112,26 +117,17 @@ def _signal_line(line: str, name: str) -> SignalLine:
     # Beyond these no amplifier's gain lies, and float32 arithmetic would overflow.
     if value and not 1e-12 < abs(value) < 1e12:
         raise ReadError(f"{name}: the gain {fields[2]} in '{line[:80]}' cannot be right")
-    # ADC resolution and zero, first value, checksum and block size: as many as are given.
-    end = 3
-    while end < min(len(fields), 8) and _is_integer(fields[end]):
-        end += 1
-    adc_zero = int(fields[4]) if end > 4 else 0
+    found = _REST.fullmatch(fields[3] if len(fields) > 3 else "")
+    adc_zero, description = found.groups() if found else (None, "")
     return SignalLine(
         fields[0],
         *layout,
         # WFDB: no gain, or a gain of 0, stands for 200 counts a millivolt.
         gain=value or 200.0,
-        baseline=adc_zero if baseline is None else baseline,
+        baseline=int(adc_zero or 0) if baseline is None else baseline,
         unit=unit,
-        description=" ".join(fields[end:]),
+        description=" ".join(description.split()),
     )
-
-
-def _is_integer(text: str) -> bool:
-    """Return whether `text` is a whole number that fits 64 bits."""
-    digits = text.removeprefix("-")
-    return digits.isdigit() and digits.isascii() and len(digits) <= 18
 
 
 @lru_cache(maxsize=256)

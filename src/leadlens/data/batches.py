@@ -115,7 +115,7 @@ class Dataset:
         signal = to_millivolts(counts)
         labels, known = self.labels
         return Batch(
-            signal=apply_scale(signal, scale_of(signal, self.normalisation)),
+            signal=apply_scale(signal, scale_of(signal, self.normalisation), in_place=True),
             lead_mask=(counts.max(axis=2) != MISSING_COUNT).astype(np.float32),
             labels=labels[draw.recordings].astype(np.float32),
             label_mask=known[draw.recordings].astype(np.float32),

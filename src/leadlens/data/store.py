@@ -103,22 +103,18 @@ class Store:
         )
 
     @cached_property
-    def _ends(self) -> np.ndarray:
-        """For each shard the number of windows up to its end."""
-        return np.cumsum([shard.n_windows for shard in self.manifest.shards])
+    def _first_windows(self) -> np.ndarray:
+        """For each shard the number of its first window."""
+        return np.cumsum([0, *(shard.n_windows for shard in self.manifest.shards[:-1])])
 
     def counts(self, windows: np.ndarray) -> Int16[np.ndarray, "window lead time"]:
         """Return the stored counts of these windows."""
-        windows = np.asarray(windows, dtype=np.int64)
-        shard_of = np.searchsorted(self._ends, windows, side="right")
-        starts = self._ends - [shard.n_windows for shard in self.manifest.shards]
-        numbers = np.unique(shard_of)
-        if len(numbers) == 1:
-            return self.shards[numbers[0]][windows - starts[numbers[0]]]
+        shard_of = np.searchsorted(self._first_windows, windows, side="right") - 1
+        rows = windows - self._first_windows[shard_of]
         counts = np.empty((len(windows), len(self.manifest.leads), self.n_samples), np.int16)
-        for number in numbers:
-            chosen = shard_of == number
-            counts[chosen] = self.shards[number][windows[chosen] - starts[number]]
+        # One by one: no slower than many of one shard at once, and mostly there are not many.
+        for place, shard, row in zip(counts, shard_of.tolist(), rows.tolist(), strict=True):
+            place[...] = self.shards[shard][row]
         return counts
 
     def signal(self, windows: np.ndarray) -> Float32[np.ndarray, "window lead time"]:

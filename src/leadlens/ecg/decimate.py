@@ -61,10 +61,9 @@ def _matrix(factor: int) -> Float[np.ndarray, "block_samples two_blocks"]:
 
     Outputs that begin with a block of the extended signal lie in it and the next one.
     """
-    # Here, not above: it takes a second to import, and every command reads this package.
-    from scipy.signal import firwin
-
-    taps = firwin(2 * _BEYOND * factor + 1, 1.0 / factor, window=("kaiser", 5.0))
+    places = np.arange(-_BEYOND * factor, _BEYOND * factor + 1)
+    taps = np.sinc(places / factor) * np.kaiser(len(places), 5.0)
+    taps /= taps.sum()
     matrix = np.zeros((2 * _BLOCK * factor, _BLOCK))
     for column in range(_BLOCK):
         matrix[column * factor : column * factor + len(taps), column] = taps

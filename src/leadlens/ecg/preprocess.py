@@ -51,11 +51,20 @@ def scale_of(signal: Float[np.ndarray, "batch lead time"], method: Normalisation
 
 
 def apply_scale(
-    signal: Float[np.ndarray, "batch lead time"], scale: Scale
+    signal: Float[np.ndarray, "batch lead time"], scale: Scale, in_place: bool = False
 ) -> Float[np.ndarray, "batch lead time"]:
-    """Return the network's input: scaled, and 0 where nothing was recorded."""
-    scaled = signal - scale.offset
-    scaled *= scale.gain
+    """Return the network's input: scaled, and 0 where nothing was recorded.
+
+    Args:
+        signal: in mV, NaN where missing.
+        scale: what `scale_of` gave it before any masking.
+        in_place: whether `signal` may be overwritten, which saves a copy.
+    """
+    scaled = signal if in_place else signal.copy()
+    if scale.offset.any():
+        scaled -= scale.offset
+    if (scale.gain != 1.0).any():
+        scaled *= scale.gain
     # The least of all is NaN where any is: much faster than looking at each.
     if scaled.size and np.isnan(scaled.min()):
         scaled[np.isnan(scaled)] = 0.0

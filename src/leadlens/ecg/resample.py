@@ -44,28 +44,33 @@ def resample_array(
     The polyphase filter extends the signal along the line through its end points: zeros would
     bend the first and last samples of a recording with a baseline offset by up to 40 % of it.
     """
-    # Here, not above: it takes a second to import, and every command reads this module's settings.
-    from scipy import signal as dsp
-
     if method not in RESAMPLE_METHODS:
         raise choices("resampling method", method, RESAMPLE_METHODS)
     missing = np.isnan(signal)
     filled = _fill(signal, missing) if missing.any() else signal
-    if method == "fft":
-        n_new = max(1, round(signal.shape[-1] * ratio))
-        resampled = dsp.resample(filled, n_new, axis=-1)
-    elif ratio.numerator == 1 and signal.shape[-1] > 1:
+    if method == "polyphase" and ratio.numerator == 1 and signal.shape[-1] > 1:
         resampled = decimate(filled, ratio.denominator)
     else:
-        resampled = dsp.resample_poly(
-            filled, ratio.numerator, ratio.denominator, axis=-1, padtype="line"
-        )
+        resampled = _by_scipy(filled, ratio, method)
     resampled = resampled.astype(signal.dtype, copy=False)
     if missing.any():
         n_new = resampled.shape[-1]
         nearest = np.minimum((np.arange(n_new) / float(ratio)).round(), signal.shape[-1] - 1)
         resampled[missing[..., nearest.astype(int)]] = np.nan
     return np.asarray(resampled)
+
+
+def _by_scipy(
+    signal: Float[np.ndarray, "*lead time"], ratio: Fraction, method: ResampleMethod
+) -> Float[np.ndarray, "*lead new_time"]:
+    """Return `signal` at `ratio` times its rate."""
+    # Here, not above: it takes a second to import, and workers often need none of it.
+    from scipy import signal as dsp
+
+    if method == "fft":
+        return np.asarray(dsp.resample(signal, max(1, round(signal.shape[-1] * ratio)), axis=-1))
+    up, down = ratio.numerator, ratio.denominator
+    return np.asarray(dsp.resample_poly(signal, up, down, axis=-1, padtype="line"))
 
 
 def _fill(

@@ -1,6 +1,7 @@
 """The datasheet: one file, every finding in words, the worst as pictures."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +11,7 @@ import pytest
 from recordings import make_recording
 
 from leadlens.data.audit import Audit, Finding
-from leadlens.data.store import Store
+from leadlens.data.store import Store, open_store
 from leadlens.ecg.recording import Recording
 from leadlens.report.audit_page import LISTED, audit_page
 from leadlens.report.audit_strips import strips_svg
@@ -77,7 +78,9 @@ def test_a_lead_that_is_missing_or_flat_can_be_drawn(value: float) -> None:
     assert ("not rec." in svg) == np.isnan(value)
 
 
-def test_a_page_is_the_same_for_a_store_wherever_it_lies(small_store: Store) -> None:
-    elsewhere = replace(small_store, path=Path("/elsewhere/store"))
-    shown = page_of(elsewhere).replace("/elsewhere/store", str(small_store.path))
+def test_a_page_is_the_same_for_a_store_wherever_it_lies(
+    small_store: Store, tmp_path: Path
+) -> None:
+    elsewhere = open_store(shutil.copytree(small_store.path, tmp_path / "elsewhere"))
+    shown = page_of(elsewhere).replace(str(elsewhere.path), str(small_store.path))
     assert shown == page_of(small_store)

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import time
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, TypeVar
 
 from leadlens.errors import ConfigError, LeadlensError
@@ -57,7 +55,7 @@ class LocalEngine:
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start_worker,
             # Once for each worker, not for every item: a source of 88,253 files is 5 MB.
-            initargs=(os.getpid(), pickle.dumps(function)),
+            initargs=(os.getpid(), function),
         )
         try:
             futures = {pool.submit(_call, item): i for i, item in enumerate(items)}
@@ -75,29 +73,22 @@ class LocalEngine:
 ONE_PROCESS: Final = LocalEngine(1)
 
 
-_pickled = b""
+_mapped: list[Callable[[Any], Any]] = []
 """What this worker maps."""
 
 
-def _start_worker(parent: int, pickled: bytes) -> None:
+def _start_worker(parent: int, function: Callable[[Any], Any]) -> None:
     """Prepare a worker: one thread, Ctrl-C left to the parent, and an end when the parent ends."""
-    global _pickled
-    _pickled = pickled
+    _mapped[:] = [function]
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
-@cache
-def _function() -> Callable[[Any], Any]:
-    """Return what this worker maps; here, so that what goes wrong is raised for an item."""
-    return pickle.loads(_pickled)
-
-
 def _call(item: Any) -> Any:
     """Return what the worker's function makes of `item`."""
-    return _function()(item)
+    return _mapped[0](item)
 
 
 def _end_with_parent(parent: int) -> None:

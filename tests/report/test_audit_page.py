@@ -81,6 +81,6 @@ def test_a_lead_that_is_missing_or_flat_can_be_drawn(value: float) -> None:
 def test_a_page_is_the_same_for_a_store_wherever_it_lies(
     small_store: Store, tmp_path: Path
 ) -> None:
-    elsewhere = open_store(shutil.copytree(small_store.path, tmp_path / "elsewhere"))
+    elsewhere = open_store(shutil.copytree(small_store.path, tmp_path / small_store.path.name))
     shown = page_of(elsewhere).replace(str(elsewhere.path), str(small_store.path))
     assert shown == page_of(small_store)

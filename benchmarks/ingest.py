@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer recordings, at most 60 s")
     parser.add_argument("--data", type=Path, help="a folder of CinC .mat records")
     options = parser.parse_args()
-    n, n_turns = (1024, 1) if options.quick else (8192, 3)
+    n, n_turns = (1024, 1) if options.quick else (4096, 3)
     kinds = {"ratio_wfdb": (100, "ours"), "ratio_wfdb_scipy": (100, "scipy"),
              "ratio_wfdb_500hz": (500, "none")}  # fmt: skip
     ratios: dict[str, list[float]] = {kind: [] for kind in kinds}

@@ -122,11 +122,13 @@ def content_hash(recording: Recording) -> str:
     """
     digest = hashlib.sha256(str(recording.n_samples).encode())
     before, after = recording.signal[:, :-1], recording.signal[:, 1:]
-    # Comparisons of bytes: six times faster than the sign of a difference.
-    steps = (after > before).view(np.int8) - (after < before).view(np.int8)
+    is_up, is_down = after > before, after < before
     if np.isnan(recording.signal.min()):
-        steps[np.isnan(before) | np.isnan(after)] = 2
+        # No step is both.
+        is_missing = np.isnan(before) | np.isnan(after)
+        is_up[is_missing] = is_down[is_missing] = True
+    up, down = np.packbits(is_up, axis=1), np.packbits(is_down, axis=1)
     for name in sorted(recording.leads):
-        digest.update(name.encode())
-        digest.update(steps[recording.leads.index(name)].tobytes())
+        row = recording.leads.index(name)
+        digest.update(name.encode() + up[row].tobytes() + down[row].tobytes())
     return digest.hexdigest()[:32]

@@ -49,7 +49,7 @@ class CpscSource:
             StoreError: there is no `.mat` file.
             ReadError: a reference table cannot be understood.
         """
-        files = tuple(paths_below(root, "*.mat"))
+        files = tuple(paths_below(root, ".mat"))
         if not files:
             raise StoreError(f"no .mat file below {root}")
         codes: dict[str, tuple[str, ...]] = {}

@@ -1,6 +1,7 @@
 """Every WFDB record below some folders: the PhysioNet/CinC Challenge 2021, and any other."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from contextlib import suppress
@@ -49,7 +50,7 @@ class FolderSource:
         for number, root in enumerate(roots):
             check_folder(root)
             place = root.resolve()
-            for path in paths_below(root, "*.hea"):
+            for path in paths_below(root, ".hea"):
                 found.append((number, path, _source(place, path), Path(path).stem))
         if not found:
             places = ", ".join(str(root) for root in roots)
@@ -115,19 +116,24 @@ class FolderSource:
         }
 
 
-def paths_below(root: Path, pattern: str) -> list[str]:
-    """Return the paths below `root` whose names are like `pattern`, sorted.
+def paths_below(root: Path, suffix: str) -> list[str]:
+    """Return the paths below `root` of the files with a suffix, sorted.
 
     Raises:
         StoreError: one is not UTF-8, so that no index could name it.
     """
-    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob(pattern))
+    paths = []
+    # Twice as fast as rglob, which makes an object of every file.
+    for folder, _, names in os.walk(root):
+        inside = Path(folder).relative_to(root).as_posix()
+        start = "" if inside == "." else f"{inside}/"
+        paths += [start + name for name in names if name.endswith(suffix)]
     for path in paths:
         try:
             path.encode()
         except UnicodeEncodeError as error:
             raise StoreError(f"{root}: the name {path!r} is not UTF-8: rename it") from error
-    return paths
+    return sorted(paths)
 
 
 def check_folder(root: Path) -> None:

@@ -57,7 +57,7 @@ class LudbSource:
         Raises:
             StoreError: there is none.
         """
-        paths = paths_below(root, "*.hea")
+        paths = paths_below(root, ".hea")
         if not paths:
             raise StoreError(f"no WFDB header (.hea) below {root}")
         return cls(root, tuple(sorted(paths, key=lambda path: len(Path(path).stem))))

@@ -124,10 +124,11 @@ def paths_below(root: Path, suffix: str) -> list[str]:
     """
     paths = []
     # Twice as fast as rglob, which makes an object of every file.
-    for folder, _, names in os.walk(root):
+    for folder, folders, files in os.walk(root):
         inside = Path(folder).relative_to(root).as_posix()
         start = "" if inside == "." else f"{inside}/"
-        paths += [start + name for name in names if name.endswith(suffix)]
+        # A folder of such a name is told of when it cannot be read.
+        paths += [start + name for name in (*folders, *files) if name.endswith(suffix)]
     for path in paths:
         try:
             path.encode()

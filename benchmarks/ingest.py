@@ -9,7 +9,7 @@ index, and names damaged files. The peer is measured thrice: with our faster cod
 (`ratio_wfdb`, the least favourable to us), with SciPy's, and at 500 Hz, where nothing is resampled.
 `recordings_per_s` is ours with a process a core, workers' start included; `peak_mb` the largest
 resident memory of all its processes together. The recordings are simulated (10 s, 500 Hz), or the
-`.mat` records below FOLDER as often as needed. The last line is one JSON object.
+`.mat` records below FOLDER that wfdb reads, as often as needed. The last line is one JSON object.
 """
 
 import argparse
@@ -89,7 +89,9 @@ def recordings(given: Path | None, n: int, folder: Path) -> None:
         export_wfdb(settings, folder, engine=LocalEngine(available_cores()))
         return
     found = sorted(path.with_suffix("") for path in given.rglob("*.mat"))
-    found = [path for path in found if path.with_suffix(".hea").exists()]
+    # wfdb refuses headers whose record is called otherwise than the file.
+    found = [path for path in found if path.with_suffix(".hea").exists()
+             and path.with_suffix(".hea").read_text().split()[0] == path.name]  # fmt: skip
     for copy in range(-(-n // len(found))):
         (folder / f"copy{copy}").mkdir(parents=True)
         for path in found:

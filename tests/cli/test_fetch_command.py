@@ -130,9 +130,8 @@ def test_an_interrupt_says_how_to_go_on_and_what_came_is_kept(
         assert time.monotonic() < stop
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    interrupted = time.monotonic()
-    out, err = process.communicate()
-    assert time.monotonic() - interrupted < 5
+    # The server would say nothing for ever.
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
     assert re.search(r"ludb: \d+ of 24 files are in data/ludb", err)

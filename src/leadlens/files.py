@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,18 +23,40 @@ SEEN_WITHIN: Final = 10.0
 
 
 @contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is flushed and renamed to `path`."""
+def written_beside(path: Path, token: str | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is flushed and renamed to `path`.
+
+    Without success it is removed; with a `token`, that of `new_token`, it stays as `partial_of`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Random, not the process's number: two machines may write the same file at the same time.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    beside = partial_of(path, token or new_token())
     try:
         yield beside
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        if token is None:
+            beside.unlink(missing_ok=True)
+
+
+def new_token() -> str:
+    """Return what tells this writing of a file from all others.
+
+    Random, not the process's number: two machines may write the same file at the same time.
+    """
+    return secrets.token_hex(8)
+
+
+def partial_of(path: Path, token: str) -> Path:
+    """Return where `path` is while it is written."""
+    return path.with_name(f".{path.name}.{token}.partial")
+
+
+def tokens_left(path: Path) -> list[str]:
+    """Return the tokens of all writings of `path` that were begun and not finished."""
+    left = path.parent.glob(f".{escape(path.name)}.*.partial")
+    return sorted(file.name.split(".")[-2] for file in left)
 
 
 def is_partial(path: Path) -> bool:

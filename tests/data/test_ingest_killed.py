@@ -27,7 +27,7 @@ from test_ingest import MadeSource
 from test_ingest_killed import N
 from test_rates_and_locks import RATES
 
-ingesting.PART_SIZE = 16
+ingesting.PART_SIZE = 160
 
 def tell(done, total):
     print(done, flush=True)
@@ -40,7 +40,7 @@ ingesting.ingest_rates(MadeSource(N), Path(sys.argv[1]), RATES, LocalEngine(2), 
 def test_an_ingest_killed_fifty_times_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingesting, "PART_SIZE", 16)
+    monkeypatch.setattr(ingesting, "PART_SIZE", 160)
     ingest_rates(MadeSource(N), tmp_path / "whole", RATES)
     whole = bytes_of(tmp_path / "whole")
     killed, tests = tmp_path / "killed", Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def run_and_kill(command: list[str], moments: random.Random) -> bool:
 
     Every third is killed at any moment from its start, the others after a few parts.
     """
-    n_lines = 0 if moments.random() < 1 / 3 else moments.randint(2, 12)
+    n_lines = 0 if moments.random() < 1 / 3 else moments.randint(1, 3)
     wait = moments.uniform(0.0, 0.05 if n_lines else 2.0)
     with subprocess.Popen(
         command,

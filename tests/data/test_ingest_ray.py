@@ -202,7 +202,7 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(
         leadlens(*words), env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("s/part-*.json")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("s/part-*.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]
@@ -210,7 +210,7 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(
     assert stderr.startswith("stopped; what is finished is kept")
     time.sleep(1)
     names = sorted(path.name for path in (tmp_path / "s").iterdir())
-    assert "part-00000.json" in names
+    assert "part-00000.jsonl" in names
     time.sleep(2)
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == names
 

@@ -91,7 +91,7 @@ def test_several_rates_go_on_where_each_was(
         patched.setattr(ingesting, "finish_store", lambda *_: None)
         with pytest.raises(StoreError, match="not a finished store"):
             ingest_rates(MadeSource(22), tmp_path / "s", RATES)
-    (tmp_path / "s" / "25hz" / "part-00003.json").unlink()
+    (tmp_path / "s" / "25hz" / "part-00003.jsonl").unlink()
     source, seen = CountedSource(22), list[tuple[int, int]]()
     ingest_rates(source, tmp_path / "s", RATES, on_progress=lambda *n: seen.append(n))
     assert source.loads == [12, 13, 14, 15]
@@ -182,7 +182,7 @@ def test_a_finished_store_is_opened_while_its_folder_is_held(tmp_path: Path) -> 
 def test_what_a_kill_after_the_manifest_left_is_removed_by_the_next_run(tmp_path: Path) -> None:
     store = ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)
     before = bytes_of(store.path)
-    (store.path / "part-00000.json").write_text("{}")
+    (store.path / "part-00000.jsonl").write_text("{}")
     (store.path / ".index.csv.77.partial").write_text("half")
     (store.path / "signal-00009.npy").write_bytes(b"of no window")
     ingest(MadeSource(9), tmp_path / "s", FIVE_SECONDS)
@@ -214,7 +214,7 @@ def test_several_rates_killed_in_the_middle_leave_no_lock_and_end_with_the_same_
     command = [sys.executable, "-c", _SCRIPT, str(killed), str(tests), str(tests / "data")]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 60
-    while len(list(killed.glob("*/part-*.json"))) < 8 and time.monotonic() < deadline:
+    while len(list(killed.glob("*/part-*.jsonl"))) < 8 and time.monotonic() < deadline:
         time.sleep(0.005)
     monkeypatch.setattr(ingesting, "PART_SIZE", 16)
     with pytest.raises(StoreError, match="another run is writing"):

@@ -8,22 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_local import fail_at_3, square
 
 from leadlens.engines import ray as engine
 from leadlens.engines.engine import choose_engine
 from leadlens.engines.local import LocalEngine
 from leadlens.engines.ray import RayEngine
 from leadlens.errors import ConfigError, LeadlensError, MissingExtraError, ReadError, StoreError
-
-
-def square(item: int) -> int:
-    return item * item
-
-
-def fail_at_3(item: int) -> int:
-    if item == 3:
-        raise ReadError("recording 3: torn")
-    return item
 
 
 def where(_: int) -> tuple[str, str, str | None]:

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 import leadlens
 from leadlens.data.index import index_header
-from leadlens.data.parts import IngestSettings, PartPlace, Refused
+from leadlens.data.journal import Entry, Refused, read_journal
+from leadlens.data.parts import IngestSettings, PartPlace
 from leadlens.data.shards import Shard
 from leadlens.data.store import MANIFEST, Manifest
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.errors import StoreError
-from leadlens.files import hash_file, is_partial, read_json, write_json, written_beside
+from leadlens.files import hash_file, is_partial, write_json, written_beside
 
 
 @dataclass
@@ -28,6 +27,16 @@ class _Counts:
     n_refused: int = 0
     n_clipped: int = 0
     first_refused: Refused | None = None
+
+    def add(self, entries: tuple[Entry, ...], shard: Shard) -> None:
+        """Count what a part holds."""
+        refused = [entry.refused for entry in entries if entry.refused]
+        self.shards.append(shard)
+        self.n_recordings += sum(bool(entry.rows) for entry in entries)
+        self.n_refused += len(refused)
+        self.n_clipped += sum(entry.n_clipped for entry in entries)
+        if refused and self.first_refused is None:
+            self.first_refused = refused[0]
 
 
 def finish_store(path: Path, n_parts: int, plan: dict[str, Any], settings: IngestSettings) -> None:
@@ -76,7 +85,7 @@ def remove_scrap(path: Path, shards: tuple[Shard, ...]) -> None:
 
 def is_scrap(file: Path) -> bool:
     """Return whether a finished store has no use for a file."""
-    return is_partial(file) or (file.name.startswith("part-") and file.suffix == ".json")
+    return is_partial(file) or (file.name.startswith("part-") and file.suffix == ".jsonl")
 
 
 def _write_lists(path: Path, n_parts: int, settings: IngestSettings) -> _Counts:
@@ -92,20 +101,12 @@ def _write_lists(path: Path, n_parts: int, settings: IngestSettings) -> _Counts:
         index.write(index_header())
         refused.write("recording,reason\n")
         for number in range(n_parts):
-            file = PartPlace(path, number, settings).json_file
-            part = read_json(file)
-            try:
-                failures = [Refused(**item) for item in part["refused"]]
-                index.writelines(part["rows"])
-                counts.shards.append(Shard.model_validate(part["shard"]))
-                counts.n_recordings += part["n_recordings"]
-                counts.n_clipped += part["n_clipped"]
-            except (KeyError, TypeError, ValidationError) as error:
-                raise StoreError(f"{file} is damaged ({error}): delete the folder") from error
-            refused.writelines(_refused_line(failure) for failure in failures)
-            counts.n_refused += len(failures)
-            if failures and counts.first_refused is None:
-                counts.first_refused = failures[0]
+            entries, shard = read_journal(PartPlace(path, number, settings).journal_file)
+            counts.add(entries, shard)
+            for entry in entries:
+                index.writelines(entry.rows)
+                if entry.refused:
+                    refused.write(_refused_line(entry.refused))
     return counts
 
 

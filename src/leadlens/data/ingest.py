@@ -1,7 +1,7 @@
 """Ingest: a source of recordings becomes a store, in parts, each whole or absent.
 
-Recordings are taken in a fixed order, some hundred at a time. Parts that exist are kept, so a
-killed ingest goes on where it was, and the finished store is the same byte for byte. The manifest
+Recordings are taken in a fixed order, some hundred at a time. What is written is kept, so a killed
+ingest goes on at the very recording, and the finished store is the same byte for byte. The manifest
 comes last. Stores of several rates are made together: each recording is read once.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from leadlens.data.finish import finish_store, is_scrap, remove_scrap
-from leadlens.data.parts import IngestSettings, PartPlace, Refused, write_part
+from leadlens.data.journal import Refused
+from leadlens.data.parts import IngestSettings, PartPlace, write_part
 from leadlens.data.sources import RecordingSource
 from leadlens.data.store import MANIFEST, Store, open_store
 from leadlens.engines.engine import Engine
@@ -161,7 +162,7 @@ def _write(
         positions, places = work[number]
         for place in places:
             await_file(place.signal_file)
-            await_file(place.json_file)
+            await_file(place.journal_file)
         n_done += len(positions)
         if on_progress:
             on_progress(n_done, len(source))
@@ -208,4 +209,4 @@ def _spans(n_recordings: int) -> list[range]:
 def _missing(targets: list[_Target], part: int) -> tuple[PartPlace, ...]:
     """Return where this part is still to be written."""
     places = [PartPlace(target.path, part, target.settings) for target in targets]
-    return tuple(place for place in places if not place.json_file.exists())
+    return tuple(place for place in places if not place.journal_file.exists())

@@ -1,11 +1,12 @@
 """Parts: a run of recordings as one signal file of each store that is being made.
 
-The signal file (signal-00000.npy) holds the windows; the JSON file (part-00000.json), written after
-it, their index rows, what was refused, and the signal file's hash.
+The signal file (signal-00000.npy) holds the windows; the journal (part-00000.jsonl) what became of
+each recording. Both grow beside their places; the journal comes to its own last.
 """
 
+import zlib
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leadlens.data.index import IndexRow, index_line, index_row
+from leadlens.data.journal import Entry, Refused, Remains, entry_line, find_remains
 from leadlens.data.shards import HEADER_BYTES, Shard, npy_header
 from leadlens.data.sources import FileSource, RecordingSource
 from leadlens.data.store import MISSING_COUNT, to_counts
@@ -21,7 +23,14 @@ from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import ReadError, SignalError
-from leadlens.files import check_here, hash_file, write_json, written_beside
+from leadlens.files import (
+    check_here,
+    hash_file,
+    new_token,
+    partial_of,
+    tokens_left,
+    written_beside,
+)
 
 
 class IngestSettings(BaseModel):
@@ -39,14 +48,6 @@ class IngestSettings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A recording that could not be ingested, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class PartPlace:
     """Where one part of one store is written, and how."""
 
@@ -60,9 +61,14 @@ class PartPlace:
         return self.path / f"signal-{self.part:05d}.npy"
 
     @property
-    def json_file(self) -> Path:
-        """What is written once the windows are there."""
-        return self.path / f"part-{self.part:05d}.json"
+    def journal_file(self) -> Path:
+        """What became of each recording; where it is, the part is whole."""
+        return self.path / f"part-{self.part:05d}.jsonl"
+
+    @property
+    def window_bytes(self) -> int:
+        """The size of one window in the signal file."""
+        return 2 * len(STANDARD_LEADS) * self.settings.n_samples
 
 
 @dataclass
@@ -70,13 +76,19 @@ class _Part:
     """A part while it is written."""
 
     place: PartPlace
+    token: str
     file: BinaryIO
-    rows: list[IndexRow] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    journal: BinaryIO
+    remains: Remains
+    n_windows: int = 0
 
 
 def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]]) -> None:
-    """Write the recordings at some positions to a part of each store; each is read once."""
+    """Write the recordings at some positions to a part of each store; each is read once.
+
+    What a killed run has left of the part is taken over, up to the last recording that all the
+    stores have.
+    """
     positions, places = work
     for place in places:
         check_here(place.path)
@@ -84,30 +96,51 @@ def write_part(source: RecordingSource, work: tuple[range, tuple[PartPlace, ...]
         # Or a machine that lacks the folder would refuse all that is in it.
         for position in (positions[0], positions[-1]):
             check_here(source.path(position))
-    parts: list[_Part] = []
     with ExitStack() as stack:
-        for place in places:
-            beside = stack.enter_context(written_beside(place.signal_file))
-            parts.append(_Part(place, stack.enter_context(beside.open("wb"))))
-            # Room for the header, which says how many windows there are.
-            parts[-1].file.write(b"\0" * HEADER_BYTES)
-        for position in positions:
+        parts = [_begin(place, stack) for place in places]
+        n_kept = min(len(part.remains.entries) for part in parts)
+        for part in parts:
+            _take_over(part, n_kept)
+        for position in positions[n_kept:]:
             _add(source, position, parts)
         for part in parts:
-            n_samples = part.place.settings.n_samples
-            part.file.seek(0)
-            part.file.write(npy_header((len(part.rows), len(STANDARD_LEADS), n_samples)))
-    for part in parts:
-        file = part.place.signal_file
-        shard = Shard(file=file.name, n_windows=len(part.rows), sha256=hash_file(file))
-        content = {
-            "shard": shard.model_dump(),
-            "n_recordings": len({row.key for row in part.rows}),
-            "n_clipped": sum(row.n_clipped > 0 for row in part.rows),
-            "rows": [index_line(row) for row in part.rows],
-            "refused": [asdict(item) for item in part.refused],
-        }
-        write_json(part.place.json_file, content)
+            _end(part)
+
+
+def _begin(place: PartPlace, stack: ExitStack) -> _Part:
+    """Return a part that is still empty; `stack` gives its files their names."""
+    remains = find_remains(place.signal_file, place.journal_file, place.window_bytes, stack)
+    token = new_token()
+    # The journal first, so that it gets its name last.
+    journal = stack.enter_context(written_beside(place.journal_file, token))
+    signal = stack.enter_context(written_beside(place.signal_file, token))
+    file, lines = (stack.enter_context(path.open("wb")) for path in (signal, journal))
+    return _Part(place, token, file, lines, remains)
+
+
+def _take_over(part: _Part, n_entries: int) -> None:
+    """Write what killed runs left, up to some recording, and remove the rest of them."""
+    # Room for the header, which says how many windows there are.
+    part.file.write(b"\0" * HEADER_BYTES)
+    part.remains.copy(n_entries, part.place.window_bytes, part.file, part.journal)
+    part.n_windows = sum(len(entry.rows) for entry in part.remains.entries[:n_entries])
+    part.file.flush()
+    part.journal.flush()
+    for path in (part.place.signal_file, part.place.journal_file):
+        for token in set(tokens_left(path)) - {part.token}:
+            partial_of(path, token).unlink(missing_ok=True)
+
+
+def _end(part: _Part) -> None:
+    """Write the header, and as the journal's last line the signal file's facts."""
+    part.file.seek(0)
+    shape = part.n_windows, len(STANDARD_LEADS), part.place.settings.n_samples
+    part.file.write(npy_header(shape))
+    part.file.flush()
+    file = part.place.signal_file
+    sha256 = hash_file(partial_of(file, part.token))
+    shard = Shard(file=file.name, n_windows=part.n_windows, sha256=sha256)
+    part.journal.write(shard.model_dump_json().encode() + b"\n")
 
 
 def _add(source: RecordingSource, position: int, parts: list[_Part]) -> None:
@@ -119,13 +152,36 @@ def _add(source: RecordingSource, position: int, parts: list[_Part]) -> None:
         row = index_row(recording, 0.0, "", 0)
     except (ReadError, SignalError) as error:
         for part in parts:
-            part.refused.append(Refused(source.name(position), str(error)))
+            _append(part, [], _refusal(source.name(position), error))
         return
     for part in parts:
         try:
-            part.rows += _append(part.file, standard, row, part.place.settings)
+            rows, pieces = _windows(standard, row, part.place.settings)
         except (ReadError, SignalError) as error:
-            part.refused.append(Refused(source.name(position), str(error)))
+            _append(part, [], _refusal(source.name(position), error))
+            continue
+        entry = Entry(
+            rows=tuple(map(index_line, rows)), n_clipped=sum(row.n_clipped > 0 for row in rows)
+        )
+        _append(part, pieces, entry)
+
+
+def _refusal(name: str, error: Exception) -> Entry:
+    """Return the entry of a recording that could not be ingested."""
+    return Entry(refused=Refused(name=name, reason=str(error)))
+
+
+def _append(part: _Part, pieces: list[np.ndarray], entry: Entry) -> None:
+    """Write the windows of one recording, and then its entry, so that a kill leaves both."""
+    crc32 = 0
+    for counts in pieces:
+        whole = np.ascontiguousarray(counts, dtype="<i2").data
+        crc32 = zlib.crc32(whole, crc32)
+        part.file.write(whole)
+    part.file.flush()
+    part.journal.write(entry_line(entry.model_copy(update={"crc32": crc32})))
+    part.journal.flush()
+    part.n_windows += len(pieces)
 
 
 def _standard(recording: Recording) -> Recording:
@@ -136,10 +192,10 @@ def _standard(recording: Recording) -> Recording:
     return standard
 
 
-def _append(
-    file: BinaryIO, standard: Recording, row: IndexRow, settings: IngestSettings
-) -> list[IndexRow]:
-    """Write the windows of one recording and return their index rows, which `row` begins."""
+def _windows(
+    standard: Recording, row: IndexRow, settings: IngestSettings
+) -> tuple[list[IndexRow], list[np.ndarray]]:
+    """Return the windows of one recording and their index rows, which `row` begins."""
     resampled = resample(standard, settings.fs, settings.resampling)
     rows, pieces = [], []
     for start in window_starts(resampled.n_samples, settings.n_samples):
@@ -150,6 +206,4 @@ def _append(
         pieces.append(counts)
         offset = round(start / settings.fs, 6)
         rows.append(replace(row, offset=offset, leads=leads, n_clipped=n_clipped))
-    for counts in pieces:
-        file.write(np.ascontiguousarray(counts, dtype="<i2").data)
-    return rows
+    return rows, pieces

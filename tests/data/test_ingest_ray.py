@@ -201,12 +201,12 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(
     process = subprocess.Popen(
         leadlens(*words), env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(tmp_path.glob("s/part-*.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr
     assert stderr.startswith("stopped; what is finished is kept")
     time.sleep(1)
     names = sorted(path.name for path in (tmp_path / "s").iterdir())

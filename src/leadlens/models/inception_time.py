@@ -1,10 +1,10 @@
 """InceptionTime (Ismail Fawaz et al. 2020, Data Mining and Knowledge Discovery 34:1936)."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import max_pool, pad_same
+from leadlens.models.layers import MaxPool, pad_same
 from leadlens.models.settings import InceptionTimeSettings
 
 RESIDUAL_EVERY = 3
@@ -20,27 +20,30 @@ class InceptionModule(nn.Module):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(n_filters, n_filters, kernel, bias=False) for kernel in kernels
         )
+        self.pool = MaxPool(3, 1)
         self.after_pool = nn.Conv1d(n_in, n_filters, 1, bias=False)
         self.norm = nn.BatchNorm1d(n_filters * (len(kernels) + 1))
+        self.relu = nn.ReLU()
 
     def forward(
         self, signal: Float[Tensor, "batch channel time"]
     ) -> Float[Tensor, "batch joined time"]:
         """Return the joined branches."""
         narrow = self.bottleneck(signal)
-        pooled = max_pool(pad_same(signal, 3, value=float("-inf")), 3, 1)
+        pooled = self.pool(pad_same(signal, 3, value=float("-inf")))
         branches = [
             convolution(pad_same(narrow, kernel))
             for convolution, kernel in zip(self.convolutions, self.kernels, strict=True)
         ]
         joined = torch.cat([*branches, self.after_pool(pooled)], dim=1)
-        return torch.relu(self.norm(joined))
+        return self.relu(self.norm(joined))
 
 
 class InceptionTime(nn.Module):
     """Inception modules with a shortcut around every three: `(batch, lead, time)` -> logits."""
 
     min_samples = 1
+    step = 1
 
     def __init__(self, settings: InceptionTimeSettings, n_leads: int, n_classes: int) -> None:
         super().__init__()
@@ -54,15 +57,33 @@ class InceptionTime(nn.Module):
             nn.Sequential(nn.Conv1d(n_in, n_joined, 1, bias=False), nn.BatchNorm1d(n_joined))
             for n_in in shortcut_sizes
         )
+        self.relus = nn.ModuleList(nn.ReLU() for _ in shortcut_sizes)
         self.head = nn.Linear(n_joined, n_classes)
         self.receptive_field = 1 + settings.depth * (max(*settings.kernels, 3) - 1)
 
     def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
         """Return the logits."""
+        return self.classify(self.features(signal))
+
+    def features(
+        self, signal: Float[Tensor, "batch lead time"]
+    ) -> Float[Tensor, "batch joined time"]:
+        """Return the last feature map."""
         features = shortcut_from = signal
         for number, inception in enumerate(self.inceptions, start=1):
             features = inception(features)
             if number % RESIDUAL_EVERY == 0:
-                shortcut = self.shortcuts[number // RESIDUAL_EVERY - 1](shortcut_from)
-                features = shortcut_from = torch.relu(features + shortcut)
+                which = number // RESIDUAL_EVERY - 1
+                joined = features + self.shortcuts[which](shortcut_from)
+                features = shortcut_from = self.relus[which](joined)
+        return features
+
+    def classify(
+        self, features: Float[Tensor, "batch joined time"]
+    ) -> Float[Tensor, "batch class"]:
+        """Return the logits of a feature map."""
         return self.head(features.mean(dim=-1))
+
+    def centres(self, n_samples: int) -> Int[Tensor, " time"]:
+        """Return the input sample that each position of the feature map is centred on."""
+        return torch.arange(n_samples)

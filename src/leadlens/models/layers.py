@@ -31,6 +31,40 @@ def max_pool(
     return pooled
 
 
+def own_view(signal: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch channel time"]:
+    """Return a view of `signal` that a layer has to itself.
+
+    captum's DeepLift corrects the gradient of a layer's input tensor. Where that tensor is also
+    another layer's output, or has other users, it corrects too late or too much. A rectifier or a
+    maximum that follows one, or shares its input, is given a view.
+    """
+    return signal.view_as(signal)
+
+
+class MaxPool(nn.Module):
+    """`max_pool` as a layer: DeepLift sees layers, not functions."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(
+        self, signal: Float[Tensor, "batch channel time"]
+    ) -> Float[Tensor, "batch channel pooled"]:
+        """Return the maxima."""
+        return max_pool(signal, self.kernel, self.stride)
+
+
+class MaxOverTime(nn.Module):
+    """The maximum over all of time, as a layer."""
+
+    def forward(
+        self, signal: Float[Tensor, "batch channel time"]
+    ) -> Float[Tensor, "batch channel"]:
+        """Return the maxima."""
+        return signal.amax(dim=-1)
+
+
 class ConvNormRelu(nn.Sequential):
     """Convolution that keeps the length, batch normalisation, ReLU."""
 

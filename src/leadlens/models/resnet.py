@@ -7,9 +7,10 @@ length fit.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from leadlens.models.layers import MaxOverTime, own_view
 from leadlens.models.settings import ResNetSettings
 
 
@@ -21,20 +22,22 @@ class ResidualStage(nn.Module):
         self.stride = stride
         self.first = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2, bias=False)
         self.first_norm = nn.BatchNorm1d(n_out)
+        self.first_relu = nn.ReLU()
         self.second = nn.Conv1d(
             n_out, n_out, kernel, stride=stride, padding=kernel // 2, bias=False
         )
         self.second_norm = nn.BatchNorm1d(n_out)
         self.shortcut = nn.Conv1d(n_in, n_out, 1, bias=False)
         self.dropout = nn.Dropout(dropout)
+        self.relu = nn.ReLU()
 
     def forward(
         self, signal: Float[Tensor, "batch channel time"]
     ) -> Float[Tensor, "batch out shorter"]:
         """Return the features at the stage's rate."""
-        features = torch.relu(self.first_norm(self.first(signal)))
+        features = self.first_relu(self.first_norm(self.first(signal)))
         features = self.second_norm(self.second(self.dropout(features)))
-        return torch.relu(features + self.shortcut(signal[..., :: self.stride]))
+        return self.relu(features + self.shortcut(signal[..., :: self.stride]))
 
 
 class ResNet(nn.Module):
@@ -54,15 +57,34 @@ class ResNet(nn.Module):
             ResidualStage(n_in, n_out, kernel, settings.stride, settings.dropout)
             for n_in, n_out in zip((sizes[0], *sizes[:-1]), sizes, strict=True)
         )
+        self.step = settings.stride ** len(sizes)
+        self.peak = MaxOverTime()
         self.head = nn.Linear(2 * sizes[-1], n_classes)
         self.receptive_field = _receptive_field(kernel, settings.stride, len(sizes))
 
     def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
         """Return the logits."""
+        return self.classify(self.features(signal))
+
+    def features(
+        self, signal: Float[Tensor, "batch lead time"]
+    ) -> Float[Tensor, "batch channel position"]:
+        """Return the last feature map."""
         features = self.stem(signal)
         for stage in self.stages:
             features = stage(features)
-        return self.head(torch.cat([features.mean(dim=-1), features.amax(dim=-1)], dim=1))
+        return features
+
+    def classify(
+        self, features: Float[Tensor, "batch channel position"]
+    ) -> Float[Tensor, "batch class"]:
+        """Return the logits of a feature map."""
+        both = [features.mean(dim=-1), self.peak(own_view(features))]
+        return self.head(torch.cat(both, dim=1))
+
+    def centres(self, n_samples: int) -> Int[Tensor, " position"]:
+        """Return the input sample that each position of the feature map is centred on."""
+        return torch.arange(0, n_samples, self.step)
 
 
 def _receptive_field(kernel: int, stride: int, n_stages: int) -> int:

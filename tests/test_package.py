@@ -62,7 +62,8 @@ def test_a_command_that_computes_nothing_imports_neither_torch_nor_scikit_learn(
         f"import sys; sys.argv = {['leadlens', *words]!r}\n"
         "from leadlens.cli import main\n"
         "try:\n    main()\nexcept SystemExit as stopped:\n    assert not stopped.code\n"
-        "print('heavy:', [m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
+        "heavy = ('torch', 'sklearn', 'matplotlib', 'captum')\n"
+        "print('heavy:', [m for m in heavy if m in sys.modules])"
     )
     assert run_python(code).splitlines()[-1] == "heavy: []"
 

@@ -15,7 +15,7 @@ _HOMES = {
     "simulate_cohort": "leadlens.simulate",
     "open_store": "leadlens.data.store",
     "load_bundle": "leadlens.bundle",
-    "explain_ecg": "leadlens.explain.lime",
+    "explain_ecg": "leadlens.explain.window",
     "LeadlensError": "leadlens.errors",
 }
 

@@ -15,10 +15,12 @@ from leadlens.ecg.leads import (
     STANDARD_LEADS,
     limb_lead_residual,
 )
-from leadlens.ecg.recording import Recording
+from leadlens.ecg.recording import Recording, Units
 from leadlens.errors import ConfigError
-from leadlens.explain.players import Players, make_players, masked_windows, replacement
+from leadlens.explain.players import Players, make_players
+from leadlens.explain.replacement import bridge, isoelectric
 from leadlens.explain.settings import ExplainSettings, LeadGroups
+from leadlens.explain.window import make_game
 
 VALID: tuple[LeadGroups, ...] = ("frontal_and_chest", "frontal_or_chest", "independent")
 
@@ -36,6 +38,13 @@ def players_of(
     return make_players(leads, n_samples, "mV", chosen)
 
 
+def masked(
+    signal: np.ndarray, masks: np.ndarray, chosen: ExplainSettings, units: Units = "mV"
+) -> np.ndarray:
+    game = make_game(signal, STANDARD_LEADS, 50.0, units, chosen)
+    return game.windows(masks).numpy()
+
+
 def random_masks(n_players: int, seed: int, n: int = 20) -> np.ndarray:
     return np.random.default_rng(seed).random((n, n_players)) < 0.5
 
@@ -50,18 +59,17 @@ def test_every_masked_window_obeys_the_limb_lead_equations(
     chosen = ExplainSettings(lead_groups=groups, n_segments=n_segments, replacement=replaced)
     players = players_of(chosen)
     masks = random_masks(players.n_players, seed)
-    masked = masked_windows(window(seed), masks, players, chosen, "mV")
+    said = masked(window(seed), masks, chosen)
     assert players.is_identifiable
-    assert (limb_lead_residual(masked) < 1e-4).all()
-    assert np.abs(masked[:, :6]).max() > 0.1
+    assert (limb_lead_residual(said) < 1e-4).all()
+    assert np.abs(said[:, :6]).max() > 0.1
 
 
 def test_masking_displayed_leads_one_by_one_breaks_the_equations_and_says_so() -> None:
     chosen = ExplainSettings(lead_groups="displayed", n_segments=2)
     players = players_of(chosen)
-    masked = masked_windows(window(1), random_masks(24, 1), players, chosen, "mV")
     assert not players.is_identifiable
-    assert np.median(limb_lead_residual(masked)) > 0.1
+    assert np.median(limb_lead_residual(masked(window(1), random_masks(24, 1), chosen))) > 0.1
 
 
 @pytest.mark.parametrize("groups", [*VALID, "displayed"])
@@ -72,9 +80,7 @@ def test_the_mask_that_keeps_every_player_gives_the_window_itself(
     chosen = ExplainSettings(lead_groups=groups, n_segments=7, replacement=replaced)
     players = players_of(chosen)
     everything = np.ones((1, players.n_players), bool)
-    np.testing.assert_allclose(
-        masked_windows(window(2), everything, players, chosen, "mV")[0], window(2), atol=1e-6
-    )
+    np.testing.assert_allclose(masked(window(2), everything, chosen)[0], window(2), atol=1e-6)
 
 
 @pytest.mark.parametrize("groups", ["frontal_and_chest", "frontal_or_chest", "displayed"])
@@ -85,25 +91,23 @@ def test_a_player_that_is_off_changes_its_own_leads_and_samples_alone(groups: Le
     for number in range(players.n_players):
         masks = np.ones((1, players.n_players), bool)
         masks[0, number] = False
-        masked = masked_windows(signal, masks, players, chosen, "mV")[0]
+        said = masked(signal, masks, chosen)[0]
         own = np.zeros(players.n_players)
         own[number] = 1.0
-        changed = masked != signal
+        changed = said != signal
         # `spread` says where a player lies; every sample there is replaced.
         assert not changed[players.spread(own) == 0].any()
         assert changed[players.spread(own) == 1].mean() > 0.9
 
 
 def test_in_the_independent_basis_a_chest_lead_moves_alone_and_lead_one_moves_five() -> None:
-    chosen = ExplainSettings(lead_groups="independent", n_segments=1)
-    players = players_of(chosen)
+    chosen = ExplainSettings(lead_groups="independent", pieces="whole")
     signal = window(4)
 
     def changed(lead: str) -> set[str]:
         masks = np.ones((1, 8), bool)
         masks[0, INDEPENDENT_LEADS.index(lead)] = False
-        masked = masked_windows(signal, masks, players, chosen, "mV")[0]
-        moved = np.abs(masked - signal).max(axis=1) > 1e-3
+        moved = np.abs(masked(signal, masks, chosen)[0] - signal).max(axis=1) > 1e-3
         return {lead for lead, has_moved in zip(STANDARD_LEADS, moved, strict=True) if has_moved}
 
     assert changed("V4") == {"V4"}
@@ -146,9 +150,10 @@ def test_segments_cover_the_window_without_gap_or_overlap_and_are_equally_long(
         with pytest.raises(ConfigError, match=f"{n_segments} segments in a window of {n_samples}"):
             players_of(chosen, n_samples)
         return
-    edges = players_of(chosen, n_samples).edges
-    lengths = np.diff(edges)
-    assert (edges[0], edges[-1], len(lengths)) == (0, n_samples, n_segments)
+    piece_of = players_of(chosen, n_samples).piece_of
+    assert len(piece_of) == n_samples
+    assert set(np.diff(piece_of)) <= {0, 1}
+    lengths = np.bincount(piece_of, minlength=n_segments)
     assert lengths.min() >= 1
     assert lengths.max() - lengths.min() <= 1
 
@@ -157,7 +162,10 @@ def test_players_are_named_by_group_and_segment_in_the_order_of_masks() -> None:
     players = players_of(ExplainSettings(lead_groups="frontal_or_chest", n_segments=2))
     names = ("frontal plane [0]", "frontal plane [1]", "chest [0]", "chest [1]")
     assert players.names == names
-    np.testing.assert_array_equal(players.group_matrix, [[1, 1, 0, 0], [0, 0, 1, 1]])
+    lead, piece = (players.sums[kind] for kind in ("lead", "piece"))
+    assert (lead.names, piece.names) == (("frontal plane", "chest"), ("[0]", "[1]"))
+    np.testing.assert_array_equal(lead.matrix, [[1, 1, 0, 0], [0, 0, 1, 1]])
+    np.testing.assert_array_equal(piece.matrix, [[1, 0, 1, 0], [0, 1, 0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +181,7 @@ def test_the_independent_basis_needs_twelve_leads_in_millivolts(
 
 def test_the_isoelectric_line_of_independent_leads_is_their_median() -> None:
     signal = window(5)
-    line = replacement(signal, STANDARD_LEADS, (0, 60), "isoelectric", "mV")
+    line = isoelectric(signal, STANDARD_LEADS, "mV")
     medians = np.median(signal, axis=1)
     own = [STANDARD_LEADS.index(lead) for lead in INDEPENDENT_LEADS]
     np.testing.assert_allclose(line[own], np.repeat(medians[own][:, None], 60, axis=1), rtol=1e-6)
@@ -184,14 +192,14 @@ def test_the_isoelectric_line_of_independent_leads_is_their_median() -> None:
 
 def test_the_isoelectric_line_of_relative_units_is_each_leads_own_median() -> None:
     signal = window(6) * np.linspace(1, 12, 12, dtype=np.float32)[:, None]
-    line = replacement(signal, STANDARD_LEADS, (0, 60), "isoelectric", "relative")
+    line = isoelectric(signal, STANDARD_LEADS, "relative")
     np.testing.assert_allclose(line[:, 0], np.median(signal, axis=1), rtol=1e-6)
     assert (line == line[:, :1]).all()
 
 
 def test_the_bridge_is_straight_between_a_pieces_ends() -> None:
     signal = window(7)
-    line = replacement(signal, STANDARD_LEADS, (0, 20, 45, 60), "bridge", "mV")
+    line = bridge(signal, np.repeat([0, 1, 2], [20, 25, 15]))
     for start, stop in ((0, 20), (20, 45), (45, 60)):
         ends = [start, stop - 1]
         np.testing.assert_allclose(line[:, ends], signal[:, ends], rtol=1e-5)
@@ -208,13 +216,25 @@ def test_what_was_not_recorded_stays_missing_and_does_not_spread(
     chosen = ExplainSettings(n_segments=4, replacement=replaced)
     players = players_of(chosen, 100)
     masks = random_masks(players.n_players, 1)
-    masked = masked_windows(signal, masks, players, chosen, "mV")
-    np.testing.assert_array_equal(np.isnan(masked), np.broadcast_to(np.isnan(signal), masked.shape))
+    said = masked(signal, masks, chosen)
+    np.testing.assert_array_equal(np.isnan(said), np.broadcast_to(np.isnan(signal), said.shape))
+
+
+def test_in_the_independent_basis_what_was_not_recorded_stays_in_its_own_leads() -> None:
+    signal = window(9)
+    signal[STANDARD_LEADS.index("V6"), 10:20] = np.nan
+    signal[STANDARD_LEADS.index("II"), 40:] = np.nan
+    chosen = ExplainSettings(lead_groups="independent", pieces="whole")
+    missing = np.isnan(masked(signal, random_masks(8, 2), chosen))
+    expected = np.zeros((12, 60), bool)
+    expected[11, 10:20] = True
+    expected[1:6, 40:] = True  # all limb leads but I are formed from II
+    np.testing.assert_array_equal(missing, np.broadcast_to(expected, missing.shape))
 
 
 def test_a_bridge_over_a_piece_that_ends_early_spans_what_was_recorded() -> None:
     signal = window(8)
     signal[:, 50:] = np.nan
-    line = replacement(signal, STANDARD_LEADS, (0, 30, 60), "bridge", "mV")
+    line = bridge(signal, np.repeat([0, 1], 30))
     np.testing.assert_allclose(line[:, [30, 49]], signal[:, [30, 49]], rtol=1e-5)
     np.testing.assert_allclose(np.diff(line[:, 30:50], 2, axis=1), 0, atol=1e-5)

@@ -1,19 +1,20 @@
-"""Players: the pieces of an ECG that are switched off together, and the ECG without them.
+"""Players: the parts of an ECG that are switched off together.
 
-Masks obey Einthoven and Goldberger: what is masked is either all limb leads at once, or leads of
-the independent basis from which the twelve are formed again. Only the group set `displayed` breaks
-the equations, and says so.
+A player is a lead group, or a piece of one (a segment, a wave), or a timing of the beats. Masks
+obey Einthoven and Goldberger: what is masked is either all limb leads at once, or leads of the
+independent basis from which the twelve are formed again. Only the lead groups `displayed` break
+the equations, and say so.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Int
 
 from leadlens.ecg.leads import (
     CHEST_LEADS,
     INDEPENDENT_LEADS,
-    LIMB_FROM_I_II,
     LIMB_LEADS,
     STANDARD_FROM_INDEPENDENT,
     STANDARD_LEADS,
@@ -21,21 +22,38 @@ from leadlens.ecg.leads import (
 from leadlens.ecg.recording import Units
 from leadlens.errors import ConfigError
 from leadlens.explain.settings import ExplainSettings, LeadGroups
+from leadlens.explain.waves import WAVES
 
-FRONTAL = "frontal plane"
-CHEST = "chest"
+FRONTAL: Final = "frontal plane"
+CHEST: Final = "chest"
+TIMING: Final = ("rate", "regularity", "PR interval", "QT interval")
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums over players that answer one question: which lead, which wave, which timing.
+
+    Attributes:
+        names: one a sum.
+        matrix: (sum, player): 1 where a player counts.
+    """
+
+    names: tuple[str, ...]
+    matrix: Float[np.ndarray, "sum player"]
 
 
 @dataclass(frozen=True, eq=False)
 class Players:
-    """Lead group x segment players of one window.
+    """The players of one window: lead groups x pieces, then timings.
 
     Attributes:
         leads: the model's leads.
         rows: the leads that are masked; `basis` forms `leads` from them.
         basis: (lead, row).
         groups: name -> the rows masked together.
-        edges: (segment + 1,) first sample of each segment, and the end.
+        pieces: names of what each group is cut into.
+        piece_of: (time,) the number of each sample's piece.
+        timing: names of the timing players; none where timing is not switched.
         is_identifiable: False where masks make ECGs that no heart can.
     """
 
@@ -43,61 +61,116 @@ class Players:
     rows: tuple[str, ...]
     basis: Float[np.ndarray, "lead row"]
     groups: dict[str, tuple[str, ...]]
-    edges: tuple[int, ...]
+    pieces: tuple[str, ...]
+    piece_of: Int[np.ndarray, " time"]
+    timing: tuple[str, ...]
     is_identifiable: bool
 
     @property
-    def n_segments(self) -> int:
-        """The number of segments."""
-        return len(self.edges) - 1
+    def n_shapes(self) -> int:
+        """The number of lead groups x pieces; player = group * len(pieces) + piece."""
+        return len(self.groups) * len(self.pieces)
 
     @property
     def n_players(self) -> int:
-        """The number of players; player = group * n_segments + segment."""
-        return len(self.groups) * self.n_segments
+        """The number of players, timings (the last) included."""
+        return self.n_shapes + len(self.timing)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each player, such as "V1 [2]"."""
-        return tuple(f"{group} [{s}]" for group in self.groups for s in range(self.n_segments))
+        """A name for each player, such as "V1", "V1 QRS" or "rate"."""
+        shapes = (f"{group} {piece}".strip() for group in self.groups for piece in self.pieces)
+        return (*shapes, *self.timing)
 
     @property
-    def group_matrix(self) -> Float[np.ndarray, "group player"]:
-        """1 where a player belongs to a lead group."""
-        return np.kron(np.eye(len(self.groups)), np.ones(self.n_segments))
+    def owner(self) -> Int[np.ndarray, "row time"]:
+        """The player of each row and sample."""
+        return self.group_of[:, None] * len(self.pieces) + self.piece_of
+
+    @property
+    def group_of(self) -> Int[np.ndarray, " row"]:
+        """The number of each row's lead group."""
+        return np.array(
+            [
+                next(n for n, members in enumerate(self.groups.values()) if row in members)
+                for row in self.rows
+            ]
+        )
+
+    @property
+    def sums(self) -> dict[str, Sums]:
+        """Sums over players: by "lead", by "piece" and by "timing", as far as there are any."""
+        n_groups, n_pieces = len(self.groups), len(self.pieces)
+        found = {
+            "lead": self._sums(tuple(self.groups), np.kron(np.eye(n_groups), np.ones(n_pieces)))
+        }
+        if n_pieces > 1:
+            found["piece"] = self._sums(self.pieces, np.tile(np.eye(n_pieces), n_groups))
+        if self.timing:
+            matrix = np.eye(self.n_players)[self.n_shapes :]
+            found["timing"] = Sums(self.timing, matrix)
+        return found
+
+    def _sums(self, names: tuple[str, ...], shapes: Float[np.ndarray, "sum shape"]) -> Sums:
+        return Sums(names, np.pad(shapes, ((0, 0), (0, len(self.timing)))))
 
     def spread(self, values: Float[np.ndarray, " player"]) -> Float[np.ndarray, "row time"]:
-        """Return the players' values at every row and sample they own."""
-        image = np.zeros((len(self.rows), self.edges[-1]))
-        lengths = np.diff(self.edges)
-        for group, piece in zip(self.groups.values(), values.reshape(-1, self.n_segments)):  # noqa: B905
-            image[[self.rows.index(row) for row in group]] = np.repeat(piece, lengths)
-        return image
+        """Return the players' values at every row and sample they own; timings own none."""
+        return values[self.owner]
 
 
 def make_players(
-    leads: tuple[str, ...], n_samples: int, units: Units, settings: ExplainSettings
+    leads: tuple[str, ...],
+    n_samples: int,
+    units: Units,
+    settings: ExplainSettings,
+    wave_of: Int[np.ndarray, " time"] | None = None,
 ) -> Players:
     """Return the players of windows with these leads and length.
 
+    Args:
+        leads: of the model.
+        n_samples: of the window.
+        units: of the window; the limb-lead equations hold in mV alone.
+        settings: which players.
+        wave_of: each sample's wave (`leadlens.explain.waves.wave_at`), for pieces "waves".
+
     Raises:
-        ConfigError: the group set needs leads or units that are not there.
+        ConfigError: the players need leads, units or samples that are not there.
     """
-    if settings.n_segments > n_samples:
-        raise ConfigError(f"{settings.n_segments} segments in a window of {n_samples} samples")
-    edges = tuple(np.linspace(0, n_samples, settings.n_segments + 1).round().astype(int).tolist())
+    pieces, piece_of = _pieces(n_samples, settings, wave_of)
+    timing = TIMING if settings.timing else ()
     if settings.lead_groups == "independent":
         if leads != STANDARD_LEADS or units != "mV":
             raise ConfigError(
                 "lead groups 'independent' need the twelve leads in mV, from which the limb-lead "
                 "equations hold: use 'frontal_and_chest'"
             )
-        names: dict[str, tuple[str, ...]] = {lead: (lead,) for lead in INDEPENDENT_LEADS}
-        return Players(leads, INDEPENDENT_LEADS, STANDARD_FROM_INDEPENDENT, names, edges, True)
+        rows, basis = INDEPENDENT_LEADS, STANDARD_FROM_INDEPENDENT
+        groups: dict[str, tuple[str, ...]] = {lead: (lead,) for lead in rows}
+        return Players(leads, rows, basis, groups, pieces, piece_of, timing, True)
     groups = _groups(leads, settings.lead_groups)
     n_limb = sum(lead in LIMB_LEADS for lead in leads)
     is_possible = settings.lead_groups != "displayed" or n_limb < 3
-    return Players(leads, leads, np.eye(len(leads)), groups, edges, is_possible)
+    basis = np.eye(len(leads))
+    return Players(leads, leads, basis, groups, pieces, piece_of, timing, is_possible)
+
+
+def _pieces(
+    n_samples: int, settings: ExplainSettings, wave_of: Int[np.ndarray, " time"] | None
+) -> tuple[tuple[str, ...], Int[np.ndarray, " time"]]:
+    """Return what each lead group is cut into, and each sample's piece."""
+    if settings.pieces == "whole":
+        return ("",), np.zeros(n_samples, int)
+    if settings.pieces == "waves":
+        if wave_of is None or len(wave_of) != n_samples:
+            raise ConfigError(f"pieces 'waves' need the wave of each of the {n_samples} samples")
+        return WAVES, wave_of
+    n = settings.n_segments
+    if n > n_samples:
+        raise ConfigError(f"{n} segments in a window of {n_samples} samples")
+    edges = np.linspace(0, n_samples, n + 1).round().astype(int)
+    return tuple(f"[{number}]" for number in range(n)), np.repeat(np.arange(n), np.diff(edges))
 
 
 def _groups(leads: tuple[str, ...], kind: LeadGroups) -> dict[str, tuple[str, ...]]:
@@ -110,60 +183,3 @@ def _groups(leads: tuple[str, ...], kind: LeadGroups) -> dict[str, tuple[str, ..
     others = {CHEST: chest} if kind == "frontal_or_chest" else one_by_one
     groups: dict[str, tuple[str, ...]] = {FRONTAL: limb, **others}
     return {name: members for name, members in groups.items() if members}
-
-
-def masked_windows(
-    signal: Float32[np.ndarray, "lead time"],
-    masks: Bool[np.ndarray, "mask player"],
-    players: Players,
-    settings: ExplainSettings,
-    units: Units,
-) -> Float32[np.ndarray, "mask lead time"]:
-    """Return the window under each mask; True keeps a player, False replaces it."""
-    chosen = [players.leads.index(row) for row in players.rows]
-    rows = signal[chosen]
-    without = replacement(rows, players.rows, players.edges, settings.replacement, units)
-    keep = np.zeros((len(masks), len(players.rows), players.n_segments), dtype=bool)
-    shaped = masks.reshape(len(masks), len(players.groups), players.n_segments)
-    for number, members in enumerate(players.groups.values()):
-        keep[:, [players.rows.index(row) for row in members]] = shaped[:, number : number + 1]
-    keep_samples = np.repeat(keep, np.diff(players.edges), axis=2)
-    masked = np.where(keep_samples, rows, without)
-    if players.rows == players.leads:
-        return masked.astype(np.float32, copy=False)
-    return np.einsum("lr,mrt->mlt", players.basis, masked).astype(np.float32)
-
-
-def replacement(
-    rows: Float32[np.ndarray, "row time"],
-    names: tuple[str, ...],
-    edges: tuple[int, ...],
-    kind: str,
-    units: Units,
-) -> Float32[np.ndarray, "row time"]:
-    """Return what every sample is replaced with when its player is off; NaN stays NaN."""
-    if kind == "bridge":
-        pieces = [_bridge(rows[:, start:stop]) for start, stop in zip(edges, edges[1:])]  # noqa: B905, RUF007
-        return np.concatenate(pieces, axis=1)
-    is_missing = np.isnan(rows)
-    filled = np.where(is_missing.all(axis=1, keepdims=True), 0.0, rows)
-    level = np.nanmedian(filled, axis=1)
-    if units == "mV" and "I" in names and "II" in names:
-        # A median is not linear: taken lead by lead it would break the limb-lead equations.
-        pair = level[[names.index("I"), names.index("II")]]
-        for number, name in enumerate(names):
-            if name in LIMB_LEADS:
-                level[number] = LIMB_FROM_I_II[LIMB_LEADS.index(name)] @ pair
-    return np.where(is_missing, np.nan, level[:, None]).astype(np.float32)
-
-
-def _bridge(piece: Float32[np.ndarray, "row time"]) -> Float32[np.ndarray, "row time"]:
-    """Return straight lines between each row's first and last recorded samples; NaN stays NaN."""
-    is_there = ~np.isnan(piece)
-    n_rows, n_samples = piece.shape
-    first = is_there.argmax(axis=1)
-    last = n_samples - 1 - is_there[:, ::-1].argmax(axis=1)
-    start, stop = piece[range(n_rows), first], piece[range(n_rows), last]
-    slope = (stop - start) / np.maximum(last - first, 1)
-    line = start[:, None] + slope[:, None] * (np.arange(n_samples) - first[:, None])
-    return np.where(is_there, line, np.nan).astype(np.float32)

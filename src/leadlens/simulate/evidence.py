@@ -138,6 +138,16 @@ def twin_signal(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 ti
     return twelve_leads(clean_leads(one, counterfactual(programme, diagnosis), 0))
 
 
+def effect(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
+    """Return with - without one diagnosis in mV, as the device stores it and without noise.
+
+    Taken from the recording it leaves the healthy twin, with the recording's own noise.
+    """
+    programme = _single(batch.programme, row, batch.programme.plan)
+    one = replace(batch, programme=programme, devices=batch.devices.take(np.array([row])))
+    return twelve_leads(clean_leads(one, programme, 0)) - twin_signal(batch, row, diagnosis)
+
+
 def difference(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
     """Return |with - without| of one diagnosis in mV on the twelve leads.
 

@@ -91,7 +91,7 @@ def run_study(
                 pass
             cell = explained_cell(study, cells)
             if cell is not None and study.explain is not None:
-                explain_cell(tasks[cells.index(cell)], study.explain, folder / EXPLANATIONS)
+                explain_cell(tasks[cells.index(cell)], study.explain, folder / EXPLANATIONS, engine)
     except Timeout as error:
         raise ConfigError(f"{folder} is being computed by another run: wait for it") from error
     return data

@@ -91,6 +91,23 @@ def evaluate_bundle(bundle: Bundle, store: Store, scratch: Path) -> dict[str, An
         StoreError: shorter windows than the model's, or no diagnosis in common.
         ConfigError: the store's rate is below the model's, or it has no millivolts.
     """
+    data = dataset_for(bundle, store, scratch)
+    probabilities = predict(bundle.model, data, next(bundle.model.parameters()).device)
+    return _scores(data, probabilities, np.array(bundle.config.thresholds, dtype=np.float32))
+
+
+def dataset_for(bundle: Bundle, store: Store, scratch: Path) -> Dataset:
+    """Return all recordings of a store as a saved model takes them.
+
+    Args:
+        bundle: the model.
+        store: recordings, at the model's rate or above.
+        scratch: a folder for the store at the model's rate.
+
+    Raises:
+        StoreError: shorter windows than the model's, or no diagnosis in common.
+        ConfigError: the store's rate is below the model's, or it has no millivolts.
+    """
     config = bundle.config
     duration = store.manifest.duration
     if duration < config.duration:
@@ -106,8 +123,7 @@ def evaluate_bundle(bundle: Bundle, store: Store, scratch: Path) -> dict[str, An
     _, known = data.labels
     if not known.any():
         raise StoreError(f"no recording of {store.path} is annotated for the model's diagnoses")
-    probabilities = predict(bundle.model, data, next(bundle.model.parameters()).device)
-    return _scores(data, probabilities, np.array(config.thresholds, dtype=np.float32))
+    return data
 
 
 def scores_of(

@@ -1,6 +1,7 @@
-"""LIME on white boxes whose answers are known in closed form."""
+"""Explanations of white boxes whose answers are known in closed form."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from leadlens.ecg.leads import LIMB_LEADS, STANDARD_LEADS
 from leadlens.ecg.preprocess import Normalisation
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError
-from leadlens.explain.lime import explain_ecg, explain_window
-from leadlens.explain.players import make_players, replacement
+from leadlens.explain.attribution import Attribution
+from leadlens.explain.frozen import FrozenModel
+from leadlens.explain.game import Game
+from leadlens.explain.perturbation import perturb
 from leadlens.explain.settings import ExplainSettings, LeadGroups
+from leadlens.explain.window import explain_ecg, explain_window, make_game
 from leadlens.models.settings import InceptionTimeSettings
 
 FS, DURATION = 50.0, 4.0
@@ -78,17 +82,11 @@ def by_hand(
     weights: np.ndarray, signal: np.ndarray, chosen: ExplainSettings, factor: float = 1.0
 ) -> np.ndarray:
     """Return (class, player): weight times what replacing the piece takes from the lead's mean."""
-    players = make_players(STANDARD_LEADS, N_SAMPLES, "mV", chosen)
-    line = replacement(signal, STANDARD_LEADS, players.edges, chosen.replacement, "mV")
-    lost = (signal - line).astype(np.float64) * factor / N_SAMPLES
-    pieces = np.stack(
-        [lost[:, a:b].sum(axis=1) for a, b in zip(players.edges, players.edges[1:], strict=False)]
-    )
-    columns = []
-    for members in players.groups.values():
-        rows = [STANDARD_LEADS.index(lead) for lead in members]
-        columns.append(weights[:, rows] @ pieces[:, rows].T)
-    return np.concatenate(columns, axis=1)
+    game = make_game(signal, STANDARD_LEADS, FS, "mV", chosen)
+    lost = (game.signal - game.without).double().numpy() * factor / N_SAMPLES
+    effect = (weights @ game.players.basis)[:, :, None] * lost
+    owner = game.players.owner
+    return np.stack([effect[:, owner == n].sum(axis=1) for n in range(owner.max() + 1)], axis=1)
 
 
 @pytest.mark.parametrize("groups", ["frontal_and_chest", "frontal_or_chest", "displayed"])
@@ -122,7 +120,7 @@ def test_a_lead_group_is_the_sum_of_its_segments(ecg: Recording) -> None:
     chosen = ExplainSettings.model_validate(ONLY_RIDGE_0)
     said = explain_ecg(white_box(weights_of(3)), ecg, chosen)
     np.testing.assert_allclose(
-        said.lead_importance, said.values.reshape(3, 7, 5).sum(axis=2), atol=1e-12
+        said.sums["lead"].values, said.values.reshape(3, 7, 5).sum(axis=2), atol=1e-12
     )
 
 
@@ -130,9 +128,9 @@ def test_a_lead_that_the_model_does_not_look_at_has_no_part(ecg: Recording) -> N
     weights = weights_of(1)
     weights[0, STANDARD_LEADS.index("V2")] = 0.0
     said = explain_ecg(white_box(weights), ecg, ExplainSettings())
-    part = said.lead_importance[0, list(said.players.groups).index("V2")]
+    part = said.sums["lead"].values[0, list(said.players.groups).index("V2")]
     assert abs(part) < 1e-4
-    assert np.abs(said.lead_importance).max() > 0.05
+    assert np.abs(said.sums["lead"].values).max() > 0.05
 
 
 LIMB_NULL_SPACE = {
@@ -167,8 +165,8 @@ def test_masking_displayed_leads_changes_with_weights_that_no_valid_ecg_can_show
         other[0, STANDARD_LEADS.index(lead)] += 20.0 * value
     chosen = ExplainSettings(lead_groups="displayed")
     first, second = (explain_ecg(white_box(w), ecg, chosen) for w in (weights, other))
-    change = np.abs(second.lead_importance - first.lead_importance)
-    assert change.max() > 5 * np.abs(first.lead_importance).max()
+    change = np.abs(second.sums["lead"].values - first.sums["lead"].values)
+    assert change.max() > 5 * np.abs(first.sums["lead"].values).max()
 
 
 def test_masking_a_lead_changes_the_input_of_that_lead_alone(
@@ -202,7 +200,7 @@ def test_all_diagnoses_come_from_one_set_of_forward_passes(ecg: Recording) -> No
         counts.append(sum(len(batch) for batch in shown(bundle)))
         assert said.values.shape == (n_classes, 70)
         assert said.n_forwards == counts[-1]
-    assert counts == [256, 256]
+    assert counts == [8 * 256, 8 * 256]
 
 
 def test_the_logits_are_those_of_the_unmasked_window(ecg: Recording) -> None:
@@ -241,3 +239,105 @@ def test_a_model_of_limb_leads_is_explained_as_one_frontal_plane(ecg: Recording)
     said = explain_ecg(bundle, ecg, ExplainSettings(n_segments=3))
     assert tuple(said.players.groups) == ("frontal plane",)
     assert said.values.shape == (1, 3)
+
+
+class Double(nn.Module):
+    """Logits in float64: weighted sums of the leads' means, and an interaction of V1 and V5."""
+
+    def __init__(self, weights: np.ndarray, together: float = 0.0) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.from_numpy(weights))
+        self.together = together
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the logits."""
+        means = signal.mean(dim=-1)
+        product = self.together * means[:, 6] * means[:, 10]
+        return means @ self.weights.T + product[:, None]
+
+
+def double_box(weights: np.ndarray, together: float = 0.0) -> Bundle:
+    bundle = white_box(weights)
+    return Bundle(bundle.path, bundle.config, Double(weights, together))
+
+
+@pytest.mark.parametrize("method", ["lime", "kernel_shap", "exact_shapley", "occlusion"])
+@pytest.mark.parametrize("groups", ["frontal_and_chest", "frontal_or_chest", "independent"])
+def test_every_method_finds_a_linear_models_values_in_float64(
+    ecg: Recording, groups: LeadGroups, method: str
+) -> None:
+    chosen = ExplainSettings(method=method, lead_groups=groups, pieces="whole", ridge=0.0)
+    weights = weights_of(3)
+    signal = ecg.signal.astype(np.float64)
+    said = explain_window(double_box(weights), signal, "mV", chosen)
+    np.testing.assert_allclose(said.values, by_hand(weights, signal, chosen), atol=1e-9)
+    np.testing.assert_allclose(said.r2, 1.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["kernel_shap", "exact_shapley"])
+def test_shapley_shares_an_interaction_equally_and_occlusion_counts_it_twice(
+    ecg: Recording, method: str
+) -> None:
+    """With x, y the means on and u, v those off, a product gives x (xy - ...) in closed form."""
+    chosen = ExplainSettings(method=method, pieces="whole")
+    signal = ecg.signal.astype(np.float64)
+    bundle = double_box(np.zeros((1, 12)), together=1000.0)
+    said = explain_window(bundle, signal, "mV", chosen)
+    game = make_game(signal, STANDARD_LEADS, FS, "mV", chosen)
+    on, off = (part.numpy().mean(axis=1) for part in (game.signal, game.without))
+    v1, v5 = (said.players.names.index(lead) for lead in ("V1", "V5"))
+    of_v1 = 1000.0 * (on[6] - off[6]) * (on[10] + off[10]) / 2
+    of_v5 = 1000.0 * (on[10] - off[10]) * (on[6] + off[6]) / 2
+    np.testing.assert_allclose(said.values[0, [v1, v5]], [of_v1, of_v5], atol=1e-9)
+    alone = explain_window(bundle, signal, "mV", chosen.model_copy(update={"method": "occlusion"}))
+    assert alone.values[0, v1] == pytest.approx(1000.0 * (on[6] - off[6]) * on[10], abs=1e-9)
+
+
+def test_rounds_are_added_until_every_standard_error_is_small_enough(ecg: Recording) -> None:
+    bundle = double_box(weights_of(1), together=3000.0)
+    signal = ecg.signal.astype(np.float64)
+    chosen = ExplainSettings(n_segments=3, ridge=0.0)
+    once = explain_window(bundle, signal, "mV", chosen)
+    wanted = float(once.standard_error.max()) / 2.5
+    more = chosen.model_copy(update={"tolerance": wanted})
+    said = explain_window(bundle, signal, "mV", more)
+    assert said.n_forwards > 2 * once.n_forwards
+    assert said.standard_error.max() <= wanted
+    capped = more.model_copy(update={"max_forwards": 3 * once.n_forwards})
+    assert explain_window(bundle, signal, "mV", capped).n_forwards == 3 * once.n_forwards
+
+
+def test_low_precision_changes_values_by_a_few_per_cent(ecg: Recording) -> None:
+    bundle = white_box(weights_of(2))
+    exact, low = (
+        explain_window(bundle, ecg.signal, "mV", ExplainSettings(precision=precision))
+        for precision in ("float32", "bfloat16")
+    )
+    assert not np.array_equal(exact.values, low.values)
+    np.testing.assert_allclose(low.values, exact.values, atol=0.03 * np.abs(exact.values).max())
+
+
+def own_explainer(
+    model: FrozenModel, game: Game, settings: ExplainSettings, number: int
+) -> Attribution:
+    """Return the occlusion values, a hundred times larger."""
+    said = perturb(model, game, settings.model_copy(update={"method": "occlusion"}), number)
+    return replace(said, values=100.0 * said.values)
+
+
+def test_an_explainer_of_ones_own_is_named_by_its_import_path(ecg: Recording) -> None:
+    chosen = ExplainSettings(method="occlusion", pieces="whole")
+    own = chosen.model_copy(update={"method": f"{__name__}:own_explainer"})
+    bundle = white_box(weights_of(1))
+    first, second = (explain_ecg(bundle, ecg, each).values for each in (chosen, own))
+    np.testing.assert_allclose(second, 100.0 * first)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("shapely", "kernel_shap"), ("no.such:thing", "No module named 'no'"),
+     ("math:shapley", "has no attribute 'shapley'")],
+)  # fmt: skip
+def test_an_explainer_that_is_not_there_is_refused(ecg: Recording, name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        explain_ecg(white_box(weights_of(1)), ecg, ExplainSettings(method=name))

@@ -395,3 +395,113 @@ def test_a_screen_reader_hears_the_title() -> None:
     assert root.get("role") == "img"
     assert root.get("aria-labelledby") == title.get("id")
     assert title.text == "Sinus rhythm"
+
+
+def strips(svg: str) -> list[ET.Element]:
+    root = ET.fromstring(svg)
+    legend = next(g for g in root.iter(f"{SVG}g") if g.get("class") == "legend")
+    inside = set(legend.iter())
+    return [p for p in root.iter(f"{SVG}path") if p.get("class") == "strip" and p not in inside]
+
+
+def test_in_grey_print_a_strip_above_says_for_and_one_below_says_against() -> None:
+    evidence = np.zeros((12, 1000))
+    evidence[0, 20:40], evidence[0, 100:120], evidence[0, 60:80] = 1.0, -1.0, 0.1
+    svg = ecg_paper(flat(), overlay_of(evidence))
+    against, for_ = sorted(strips(svg), key=lambda p: p.get("stroke", ""))
+    assert (against.get("stroke"), for_.get("stroke")) == (BLUE, ORANGE)
+    heights = [
+        float(re.match(r"M[\d.]+ ([\d.]+)", p.get("d", "")).group(1)) for p in (for_, against)
+    ]
+    region = next(ET.fromstring(svg).iter(f"{SVG}clipPath"))[0]
+    top, height = float(region.get("y", "")), float(region.get("height", ""))
+    assert heights == pytest.approx([top + 1.4, top + height - 1.4], abs=0.01)
+    assert for_.get("d", "").count("M") == 1  # the weak band has none
+
+
+def test_full_colour_is_for_the_given_scale_so_that_noise_alone_stays_pale() -> None:
+    evidence = np.zeros((12, 1000))
+    evidence[0, 20:40] = 0.2
+    (band,) = bands(ecg_paper(flat(), overlay_of(evidence, scale=2.0)))
+    assert band.get("fill-opacity") == "0.065"
+    assert "full colour: \u00b12)" in ecg_paper(flat(), overlay_of(evidence, scale=2.0))
+
+
+def test_without_evidence_over_time_there_are_bars_and_no_bands() -> None:
+    overlay = Overlay(None, "evidence for AF", np.ones(12))
+    svg = ecg_paper(flat(), overlay)
+    assert bands(svg) == []
+    assert tuple(bars(svg)) == STANDARD_LEADS
+    assert "evidence for AF: see the bars" in texts(svg)
+
+
+def test_bars_have_their_interval_and_are_hollow_where_it_contains_zero() -> None:
+    totals = np.full(12, 2.0)
+    halves = np.where(np.arange(12) == 3, 3.0, 0.5)
+    overlay = overlay_of(np.ones((12, 1000)), lead_totals=totals, half_widths=halves)
+    drawn = bars(ecg_paper(flat(), overlay))
+    fills = {lead: bar.find(f"{SVG}rect").get("fill") for lead, bar in drawn.items()}
+    assert fills == {lead: "#fff" if lead == "aVR" else ORANGE for lead in STANDARD_LEADS}
+    lines = {}
+    for lead, bar in drawn.items():
+        path = next(p for p in bar.iter(f"{SVG}path") if p.get("class") == "interval")
+        left, right = map(float, re.fullmatch(r"M([\d.]+) .*H([\d.]+)", path.get("d")).groups())
+        lines[lead] = right - left
+    assert lines["aVR"] == pytest.approx(6 * lines["V1"], abs=0.1)
+    assert 'class="interval"' not in ecg_paper(flat(), overlay_of(np.ones((12, 1000))))
+
+
+def test_tied_leads_have_the_interval_of_their_group() -> None:
+    halves = np.where(np.arange(12) < 6, 3.0, 0.5)
+    overlay = overlay_of(
+        np.ones((12, 1000)), lead_totals=np.ones(12), half_widths=halves, tied_leads=(LIMB_LEADS,)
+    )
+    drawn = bars(ecg_paper(flat(), overlay))
+    assert drawn["frontal plane"].find(f"{SVG}rect").get("fill") == ORANGE
+    path = next(p for p in drawn["frontal plane"] if p.get("class") == "interval").get("d", "")
+    left, right = map(float, re.fullmatch(r"M([\d.]+) .*H([\d.]+)", path).groups())
+    assert right - left == pytest.approx(9.75 * 6 / 9, abs=0.02)
+
+
+@pytest.mark.parametrize("layout", ["3x4", "12x1", "median"])
+def test_cabrera_goes_round_the_plane_with_avr_upside_down(layout: Layout) -> None:
+    recording = flat()
+    signal = np.array(recording.signal)
+    signal[3, 10:20], signal[3, 300:310] = -1.0, -1.0
+    evidence = np.zeros((12, 1000))
+    evidence[3, 20:24] = 1.0
+    overlay = overlay_of(evidence, tied_leads=(LIMB_LEADS,))
+    svg = ecg_paper(replace(recording, signal=signal), overlay, layout, order="cabrera")
+    names = [name for name, _ in cells(svg)][:12]
+    assert names == ["aVL", "I", "-aVR", "II", "aVF", "III", *CHEST_LEADS]
+    drawn = trace(svg, "-aVR")[:, 1]
+    assert np.median(drawn) - drawn.min() == pytest.approx(10, abs=0.02)
+    assert "frontal plane" in bars(svg)
+    assert len(bands(svg)) == 1
+
+
+def test_an_unknown_order_is_refused_with_those_allowed() -> None:
+    with pytest.raises(Exception, match="alphabetical"):
+        ecg_paper(flat(), order="alphabetical")
+
+
+def test_the_median_layout_has_limb_leads_above_chest_leads_at_the_same_scale() -> None:
+    recording = flat(500, 1.12)
+    signal = np.array(recording.signal)
+    signal[:, 100:110], signal[:, 350:360] = 1.0, 1.0
+    svg = ecg_paper(replace(recording, signal=signal), layout="median")
+    drawn = {lead: trace(svg, lead) for lead in STANDARD_LEADS}
+    assert tuple(name for name, _ in cells(svg)) == STANDARD_LEADS
+    for lead in STANDARD_LEADS:
+        base = np.median(drawn[lead][:, 1])
+        peaks = drawn[lead][drawn[lead][:, 1] < base - 9.9, 0]
+        assert base - drawn[lead][:, 1].min() == pytest.approx(10, abs=0.02)
+        assert peaks.max() - peaks.min() == pytest.approx(25 * 259 / 500, abs=0.25)
+    assert drawn["I"][0, 1] == drawn["aVF"][0, 1] < drawn["V1"][0, 1] == drawn["V6"][0, 1]
+    assert drawn["II"][0, 0] - drawn["I"][0, 0] == pytest.approx(40, abs=0.01)
+
+
+def test_a_note_is_printed_below_and_the_square_is_explained() -> None:
+    words = texts(ecg_paper(flat(), note="Not a medical device."))
+    assert words[-1] == "Not a medical device."
+    assert any("small square 40 ms, 0.1 mV" in word for word in words)

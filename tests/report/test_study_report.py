@@ -12,12 +12,13 @@ import pytest
 
 from leadlens.bundle import NOT_A_DEVICE, load_bundle
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.leads import LIMB_FROM_I_II
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError
-from leadlens.explain.lime import explain_ecg
 from leadlens.explain.settings import ExplainSettings
+from leadlens.explain.window import explain_ecg
 from leadlens.io import read
-from leadlens.report.explained import explained_ecg, sentence
+from leadlens.report.explained import explained_ecg
 from leadlens.report.explanation_page import explain_file
 from leadlens.report.html import render
 from leadlens.report.study_report import write_report
@@ -264,6 +265,13 @@ def test_without_a_name_the_given_diagnoses_are_explained_or_else_the_likeliest(
     assert [item["code"] for item in said["diagnoses"]] == (given or [likeliest])
 
 
+@pytest.fixture
+def no_effect_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardly trained networks are explained too."""
+    monkeypatch.setattr("leadlens.explain.gates.MIN_EFFECT", 0.0)
+
+
+@pytest.mark.usefixtures("no_effect_is_too_small")
 def test_the_figures_of_an_explained_file_are_those_of_the_explanation(
     tiny_bundle: Path, write_record: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -278,9 +286,10 @@ def test_the_figures_of_an_explained_file_are_those_of_the_explanation(
     assert item["withheld"] == (attribution.r2[0] < 0.5)
     if not item["withheld"]:
         values = [v["value"] for v in item["lead_importance"].values()]
-        np.testing.assert_allclose(values, attribution.lead_importance[0], atol=1e-4)
+        np.testing.assert_allclose(values, attribution.sums["lead"].values[0], atol=1e-4)
 
 
+@pytest.mark.usefixtures("no_effect_is_too_small")
 def test_a_withheld_explanation_shows_no_evidence_and_no_figures(
     tiny_bundle: Path,
     write_record: Callable[..., Path],
@@ -293,6 +302,43 @@ def test_a_withheld_explanation_shows_no_evidence_and_no_figures(
     assert item["withheld"]
     assert "lead_importance" not in item
     assert item["sentence"].startswith("Explanation withheld: the surrogate gives")
+    page = (tmp_path / "page.html").read_text()
+    assert 'class="band"' not in page
+    assert 'class="bar"' not in page
+    assert "closed: the surrogate gives" in text_of(page)
+
+
+def test_figures_are_written_as_svg_and_png_when_they_are_wanted(
+    tiny_bundle: Path, write_record: Callable[..., Path], tmp_path: Path
+) -> None:
+    figures, code = tmp_path / "figures", load_bundle(tiny_bundle).config.classes[0]
+    explain_file(
+        tiny_bundle, write_record(), (code,), tmp_path / "p.html", 0, {"pieces": "whole"},
+        layout="12x1", order="cabrera", figures=figures,
+    )  # fmt: skip
+    name = f"A0001-{diagnosis(code).abbreviation}-ecg"
+    assert "-aVR" in (figures / f"{name}.svg").read_text()
+    assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("no_effect_is_too_small")
+def test_the_median_layout_is_refused_for_segments_with_the_way_out(
+    tiny_bundle: Path, write_record: Callable[..., Path], tmp_path: Path
+) -> None:
+    header = write_record(counts=beating())
+    with pytest.raises(ConfigError, match="pieces=waves"):
+        explain_file(tiny_bundle, header, (), tmp_path / "p.html", layout="median")
+
+
+def beating() -> np.ndarray:
+    """Return counts (1000/mV at 500 Hz) of an ECG with ten plain beats."""
+    shape = np.zeros(500)
+    for at, width, height in ((100, 20, 0.15), (180, 7, 1.0), (300, 35, 0.3)):
+        shape += height * np.exp(-0.5 * ((np.arange(500) - at) / width) ** 2)
+    lead_i, lead_ii = 0.7 * np.tile(shape, 10), np.tile(shape, 10)
+    limb = LIMB_FROM_I_II @ np.stack([lead_i, lead_ii])
+    chest = np.linspace(-0.5, 1.2, 6)[:, None] * lead_ii
+    return np.round(1000 * np.concatenate([limb, chest])).astype(np.int16)
 
 
 def test_a_diagnosis_that_the_model_does_not_know_is_refused_with_those_it_does(
@@ -303,28 +349,6 @@ def test_a_diagnosis_that_the_model_does_not_know_is_refused_with_those_it_does(
     with pytest.raises(ConfigError, match=f"does not know {unknown}: it knows .*NSR"):
         explain_file(tiny_bundle, write_record(), (unknown,), tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
-
-
-def test_the_sentence_names_the_leads_that_speak_clearly(
-    tiny_bundle: Path, make_ecg: Callable[..., Recording]
-) -> None:
-    attribution = explain_ecg(load_bundle(tiny_bundle), make_ecg(fs=50))
-    groups = list(attribution.players.groups)
-    attribution.lead_importance[0] = np.arange(-2.0, 5.0)
-    attribution.lead_error[0] = 0.1
-    said = sentence(attribution, 0)
-    assert f"{groups[6]} adds +4.00 logits (+3.80 to +4.20)" in said
-    assert f"{groups[6].capitalize()} holds 40% of what speaks for it" in said
-    assert f"most against it: {groups[0]} (-2.00)" in said
-
-
-def test_the_sentence_admits_that_no_lead_speaks_clearly(
-    tiny_bundle: Path, make_ecg: Callable[..., Recording]
-) -> None:
-    attribution = explain_ecg(load_bundle(tiny_bundle), make_ecg(fs=50))
-    attribution.lead_importance[0] = np.arange(-2.0, 5.0)
-    attribution.lead_error[0] = 10.0
-    assert sentence(attribution, 0).startswith("No lead by itself speaks clearly for")
 
 
 def test_the_facts_say_what_an_explanation_rests_on(
@@ -339,4 +363,6 @@ def test_the_facts_say_what_an_explanation_rests_on(
         p = 1 / (1 + np.exp(-attribution.logits[0]))
         assert facts["probability"].startswith(f"{p:.3f} (")
         assert facts["limb-lead equations"].startswith(kept)
-        assert facts["segments"] == "3 of equal length"
+        assert facts["players"].endswith("each cut into 3 segments")
+        assert facts["method"] == f"lime, {attribution.n_forwards} forward passes"
+        assert NOT_A_DEVICE in facts.values()

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 import leadlens
-from leadlens.cli import auditing, data, fetching, folds, models, study
+from leadlens.cli import auditing, data, fetching, folds, mapping, models, study
 from leadlens.cli.terminal import say
 from leadlens.errors import LeadlensError
 
@@ -63,5 +63,6 @@ app.add_typer(study.app, name="study")
 app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(models.explain)
+app.command("map")(mapping.map_command)
 app.command()(models.predict)
 app.command()(study.report)

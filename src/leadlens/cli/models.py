@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -23,6 +23,7 @@ from leadlens.settings import apply_changes
 
 if TYPE_CHECKING:
     from leadlens.bundle import Prediction
+    from leadlens.report.ecg_paper import Layout, Order
 
 ModelArgument = Annotated[Path, typer.Argument(help="A model's folder, such as MODEL.")]
 StoreArgument = Annotated[Path, typer.Argument(help="A store made by ingest or simulate.")]
@@ -140,6 +141,15 @@ def explain(
         Path | None, typer.Option("--out", help="HTML file (default: FILE-explained.html).")
     ] = None,
     window: Annotated[int, typer.Option(min=0, help="Which window of a long recording.")] = 0,
+    layout: Annotated[str, typer.Option(help="3x4, 12x1, or median: one beat of each lead.")] = (
+        "3x4"
+    ),
+    order: Annotated[str, typer.Option(help="Of the limb leads: standard or cabrera.")] = (
+        "standard"
+    ),
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for each drawing as SVG and PNG, too.")
+    ] = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,7 +158,17 @@ def explain(
 
     target = out_file or Path(f"{file.stem}-explained.html")
     values = apply_changes({}, tuple(changes or ()))
-    said = explain_file(model, file, tuple(names or ()), target, window, values)
+    said = explain_file(
+        model,
+        file,
+        tuple(names or ()),
+        target,
+        window,
+        values,
+        layout=cast("Layout", layout),
+        order=cast("Order", order),
+        figures=figures,
+    )
     if as_json:
         print_json(said)
         return

@@ -5,20 +5,14 @@ bar panel it is 277 mm wide: A4 landscape within a browser's usual margins.
 """
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
 from leadlens.ecg.recording import Recording
-from leadlens.report.ecg_overlay import (
-    PANEL_WIDTH,
-    Overlay,
-    band_markup,
-    bar_panel,
-    check_overlay,
-    legend,
-)
+from leadlens.report.ecg_overlay import Overlay, band_markup, check_overlay, legend
 from leadlens.report.ecg_sheet import (
     COLUMN_SECONDS,
     LEFT,
@@ -27,14 +21,18 @@ from leadlens.report.ecg_sheet import (
     SHOWN_SECONDS,
     Cell,
     Layout,
+    Order,
     Row,
     Sheet,
     column_starts,
+    in_order,
+    ordered_names,
     sheet_of,
 )
+from leadlens.report.lead_bars import PANEL_WIDTH, bar_panel
 from leadlens.report.svg import drawing, element, label, number
 
-__all__ = ["PAPER_STYLE", "Layout", "Overlay", "ecg_paper", "on_paper", "paper_footer"]
+__all__ = ["PAPER_STYLE", "Layout", "Order", "Overlay", "ecg_paper", "on_paper", "paper_footer"]
 
 _POINTS_PER_SECOND: Final = 250
 """10 points a mm: more cannot be seen, and a 500 Hz ECG would be twice as large."""
@@ -54,18 +52,27 @@ def ecg_paper(
     layout: Layout = "3x4",
     title: str = "",
     name: str = "ecg",
+    order: Order = "standard",
+    note: str = "",
 ) -> str:
     """Return `recording` on ECG paper as an SVG, true to scale.
 
     Args:
         recording: what to draw; its first 10 s.
         overlay: evidence to show behind the traces and as bars to the right.
-        layout: "3x4" for four columns of 2.5 s and lead II below, "12x1" for 10 s of each lead.
+        layout: "3x4" for four columns of 2.5 s and lead II below, "12x1" for 10 s of each lead,
+            "median" for a recording that is one beat.
         title: a heading.
         name: the SVG's id, the first part of every id in it.
+        order: of the limb leads: "standard", or "cabrera".
+        note: what else a reader must know, printed below.
     """
     if overlay is not None:
         check_overlay(overlay, recording)
+        if order == "cabrera":
+            tied = tuple(ordered_names(group) for group in overlay.tied_leads)
+            overlay = replace(overlay, tied_leads=tied)
+    recording = in_order(recording, order)
     heading = 7.5 if title else 0.0
     sheet = sheet_of(recording, layout, LEFT + heading + (7.5 if overlay is not None else 0.0))
     parts = []
@@ -76,7 +83,7 @@ def ecg_paper(
         behind = band_markup(overlay, recording, sheet)
         parts.append(legend(overlay, recording, heading + 5.0))
         parts.append(bar_panel(overlay, recording, sheet))
-    footer = paper_footer(recording, sheet, layout)
+    footer = [*paper_footer(recording, sheet, layout), *([note] if note else [])]
     parts.append(on_paper(recording, sheet, footer, name, behind))
     width = RIGHT + (PANEL_WIDTH + 0.5 if overlay is not None else LEFT)
     size = (width, sheet.bottom + 1.5 + 5.5 * len(footer))
@@ -224,7 +231,8 @@ def paper_footer(recording: Recording, sheet: Sheet, layout: str) -> list[str]:
     """Return the scale, rate and name, then what a reader must know about this drawing."""
     in_mv = recording.units == "mV"
     scale = "10 mm/mV" if in_mv else "amplitude in relative units, each lead scaled to fit"
-    parts = ["25 mm/s", scale, f"{recording.fs:g} Hz", f"record {recording.record_id}"]
+    square = "small square 40 ms, 0.1 mV" if in_mv else "small square 40 ms"
+    parts = ["25 mm/s", scale, square, f"{recording.fs:g} Hz", f"record {recording.record_id}"]
     notes = []
     if recording.duration > SHOWN_SECONDS:
         notes.append(f"first 10 s of {recording.duration:.4g} s shown")

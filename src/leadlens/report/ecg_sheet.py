@@ -5,13 +5,13 @@ what they show, so that no ordinary QRS complex is cut.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from leadlens.ecg.leads import STANDARD_LEADS
+from leadlens.ecg.leads import CHEST_LEADS, STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import choices
 
@@ -26,7 +26,15 @@ RIGHT: Final = TIME_ZERO + SHOWN_SECONDS * MM_PER_SECOND
 _LARGEST: Final = 40.0
 """Millimetres above and below the baseline that a row may reach; beyond it the trace is cut."""
 
-Layout = Literal["3x4", "12x1"]
+MEDIAN_SECONDS: Final = 1.6
+"""Of each cell of the layout "median": 40 mm, six to a row."""
+CABRERA: Final = ("aVL", "I", "-aVR", "II", "aVF", "III", *CHEST_LEADS)
+"""The limb leads every 30 degrees from the left shoulder down (Cabrera); aVR upside down."""
+
+Layout = Literal["3x4", "12x1", "median"]
+"""Four columns of 2.5 s with lead II below; 10 s of each lead; one beat of each lead, limb leads
+above and chest leads below."""
+Order = Literal["standard", "cabrera"]
 
 
 @dataclass(frozen=True)
@@ -79,16 +87,40 @@ class Sheet:
         return self.rows[-1].bottom
 
 
+def in_order(recording: Recording, order: Order) -> Recording:
+    """Return `recording` with the leads that a sheet in this order shows.
+
+    In Cabrera's order aVR is upside down and called -aVR. Rows stay where they are.
+    """
+    if order not in get_args(Order):
+        raise choices("order", order, get_args(Order))
+    if order == "standard" or "aVR" not in recording.leads:
+        return recording
+    signal, row = np.array(recording.signal), recording.leads.index("aVR")
+    signal[row] *= -1
+    return replace(recording, signal=signal, leads=ordered_names(recording.leads))
+
+
+def ordered_names(leads: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of leads as they are in Cabrera's order: -aVR for aVR."""
+    return tuple("-aVR" if name == "aVR" else name for name in leads)
+
+
 def sheet_of(recording: Recording, layout: str, top: float) -> Sheet:
-    """Return the sheet of `recording` whose paper begins `top` mm down."""
-    if layout not in ("3x4", "12x1"):
-        raise choices("layout", layout, ("3x4", "12x1"))
-    cells = _three_by_four(recording) if layout == "3x4" else _one_column(recording)
+    """Return the sheet of `recording` whose paper begins `top` mm down.
+
+    A recording with -aVR (see `in_order`) is laid out in Cabrera's order.
+    """
+    if layout not in get_args(Layout):
+        raise choices("layout", layout, get_args(Layout))
+    leads = CABRERA if "-aVR" in recording.leads else STANDARD_LEADS
+    make = {"3x4": _three_by_four, "12x1": _one_column, "median": _two_by_six}[layout]
+    cells = make(recording, leads)
     heights = {
-        cell.lead: _height(recording, cell.lead, 20.0 if layout == "3x4" else 12.0)
+        cell.lead: _height(recording, cell.lead, 12.0 if layout == "12x1" else 20.0)
         for cell in cells
     }
-    least = (15.0, 10.0) if layout == "3x4" else (10.0, 5.0)
+    least = {"3x4": (15.0, 10.0), "12x1": (10.0, 5.0), "median": (25.0, 15.0)}[layout]
     rows: list[Row] = []
     cut: list[str] = []
     for index in range(1 + max(cell.row for cell in cells)):
@@ -114,23 +146,31 @@ def column_starts(duration: float) -> tuple[float, ...]:
     return tuple(min(COLUMN_SECONDS * column, last) for column in range(4))
 
 
-def _three_by_four(recording: Recording) -> list[Cell]:
+def _three_by_four(recording: Recording, leads: tuple[str, ...]) -> list[Cell]:
     """Return twelve cells of 2.5 s in four columns, and lead II over 10 s below them."""
     width = COLUMN_SECONDS * MM_PER_SECOND
     cells = [
         Cell(lead, row, TIME_ZERO + width * column, start, COLUMN_SECONDS)
         for column, start in enumerate(column_starts(recording.duration))
-        for row, lead in enumerate(STANDARD_LEADS[3 * column : 3 * column + 3])
+        for row, lead in enumerate(leads[3 * column : 3 * column + 3])
     ]
     return [*cells, Cell("II", 3, TIME_ZERO, 0.0, SHOWN_SECONDS)]
 
 
-def _one_column(recording: Recording) -> list[Cell]:
+def _one_column(recording: Recording, leads: tuple[str, ...]) -> list[Cell]:
     """Return a row of 10 s for each standard lead, then for the recording's other leads."""
-    others = tuple(name for name in recording.leads if name not in STANDARD_LEADS)
+    others = tuple(name for name in recording.leads if name not in leads)
     return [
-        Cell(lead, row, TIME_ZERO, 0.0, SHOWN_SECONDS)
-        for row, lead in enumerate(STANDARD_LEADS + others)
+        Cell(lead, row, TIME_ZERO, 0.0, SHOWN_SECONDS) for row, lead in enumerate(leads + others)
+    ]
+
+
+def _two_by_six(recording: Recording, leads: tuple[str, ...]) -> list[Cell]:
+    """Return six limb leads above six chest leads, the first 1.6 s of each."""
+    width, shown = MEDIAN_SECONDS * MM_PER_SECOND, min(MEDIAN_SECONDS, recording.duration)
+    return [
+        Cell(lead, place // 6, TIME_ZERO + width * (place % 6), 0.0, shown)
+        for place, lead in enumerate(leads)
     ]
 
 

@@ -1,4 +1,4 @@
-"""One explained ECG: paper with the evidence on it, a sentence, and what it rests on."""
+"""One explained ECG: paper with the evidence on it, a sentence, bars, and what it rests on."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,24 @@ import numpy as np
 from jaxtyping import Float
 
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.leads import LIMB_LEADS
+from leadlens.ecg.measurements import Measurements, measure
 from leadlens.ecg.recording import Recording, standard_leads
+from leadlens.errors import ConfigError
+from leadlens.explain.attribution import Attribution
+from leadlens.explain.conditioning import conditioning
 from leadlens.explain.gates import attribution_gate
-from leadlens.explain.lime import Attribution
 from leadlens.explain.settings import ExplainSettings
-from leadlens.report.ecg_overlay import Overlay
-from leadlens.report.ecg_paper import ecg_paper
+from leadlens.explain.waves import WAVES
+from leadlens.report.axis_dial import axis_dial
+from leadlens.report.bars import bar_panels, scale_of
+from leadlens.report.ecg_overlay import BAND_SECONDS, Overlay
+from leadlens.report.ecg_paper import Layout, Order, ecg_paper
+from leadlens.report.honesty import cut_into, facts
+from leadlens.report.median_beat import MedianBeat, median_beat
+from leadlens.report.sentence import ErrorKind, Z, error_kind, sentence
+
+NOTE = "Shows what a model uses, not where the disease is. Not a medical device."
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class ExplainedEcg:
     Attributes:
         title: diagnosis and recording.
         svg: the ECG on paper; without evidence on it where the explanation is withheld.
+        panels: bars by lead, wave and timing, and the axis dial; none where it is withheld.
         sentence: the finding in words, or why it is withheld.
         is_withheld: whether a gate closed.
         facts: what the explanation rests on, as (label, value).
@@ -28,6 +41,7 @@ class ExplainedEcg:
 
     title: str
     svg: str
+    panels: tuple[str, ...]
     sentence: str
     is_withheld: bool
     facts: tuple[tuple[str, str], ...]
@@ -40,6 +54,9 @@ def explained_ecg(
     threshold: float,
     settings: ExplainSettings,
     name: str = "ecg",
+    layout: Layout = "3x4",
+    order: Order = "standard",
+    measured: Measurements | None = None,
 ) -> ExplainedEcg:
     """Return the explanation of one class of `attribution` on the window in `recording`.
 
@@ -50,97 +67,159 @@ def explained_ecg(
         threshold: of the decision.
         settings: with which it was explained.
         name: unique in the page.
+        layout: of the paper.
+        order: of the limb leads.
+        measured: of the recording, if that is known already.
+
+    Raises:
+        ConfigError: layout "median" for equal segments, which are parts of no beat.
+        SignalError: layout "median", and no beat is found.
     """
     column = attribution.classes.index(code)
     item = diagnosis(code)
     reason = attribution_gate(attribution, column)
+    kind = error_kind(attribution, column, settings.method)
     standard = standard_leads(recording)
-    overlay = None if reason else _overlay(standard, attribution, column, item.abbreviation)
-    title = f"{item.name} ({item.abbreviation}) in {recording.record_id}"
-    probability = 1.0 / (1.0 + np.exp(-attribution.logits[column]))
-    facts = (
-        ("probability", f"{probability:.3f} ({_decision(float(probability), threshold)})"),
-        ("threshold", f"{threshold:g}"),
-        ("surrogate R\u00b2", f"{attribution.r2[column]:.2f}"),
-        ("lead groups", settings.lead_groups.replace("_", " ")),
-        ("segments", f"{settings.n_segments} of equal length"),
-        ("replacement", f"{settings.replacement} line"),
-        ("design", f"{settings.design}, {attribution.n_forwards} forward passes"),
-        ("limb-lead equations", _equations(recording, attribution)),
-    )
+    measured = measure(standard) if measured is None else measured
+    players = attribution.players
+    rows = standard.signal[[standard.leads.index(row) for row in players.rows]]
+    shown = standard
+    beat = None
+    if layout == "median":
+        has_p = players.pieces != WAVES or WAVES.index("P") in players.piece_of
+        beat = median_beat(standard, measured, has_p)
+    note = NOTE
+    if beat is not None:
+        shown, note = beat.recording, f"Median of {beat.n_beats} beats of the usual shape. {NOTE}"
+    overlay = None
+    if reason is None:
+        overlay = _overlay(standard, beat, attribution, column, kind)
+    withheld = f"Explanation withheld: {reason}."
     return ExplainedEcg(
-        title=title,
-        svg=ecg_paper(standard, overlay, name=name),
-        sentence=f"Explanation withheld: {reason}." if reason else sentence(attribution, column),
+        title=f"{item.name} ({item.abbreviation}) in {recording.record_id}",
+        svg=ecg_paper(
+            shown,
+            overlay,
+            layout,
+            name=name,
+            order=order,
+            note=f"{withheld} {note}" if reason else note,
+        ),
+        panels=() if reason else _panels(standard, attribution, column, kind, measured, name),
+        sentence=withheld if reason else sentence(attribution, column, kind),
         is_withheld=reason is not None,
-        facts=facts,
+        facts=facts(
+            attribution,
+            column,
+            settings,
+            kind,
+            threshold,
+            reason,
+            conditioning(rows, players),
+            recording.units == "relative",
+        ),
     )
 
 
-def sentence(attribution: Attribution, column: int) -> str:
-    """Return where most of the evidence lies, with its 95 % interval, and what speaks against."""
-    name = diagnosis(attribution.classes[column]).name
-    groups = tuple(attribution.players.groups)
-    totals = attribution.lead_importance[column]
-    half = 1.96 * attribution.lead_error[column]
-    clear_for = [i for i in np.argsort(-totals) if totals[i] - half[i] > 0]
-    clear_against = [i for i in np.argsort(totals) if totals[i] + half[i] < 0]
-    if not clear_for:
-        said = f"No lead by itself speaks clearly for {name}"
-    else:
-        share = totals[clear_for[0]] / totals[totals > 0].sum()
-        parts = [
-            f"{groups[i]} adds {totals[i]:+.2f} logits ({totals[i] - half[i]:+.2f} to "
-            f"{totals[i] + half[i]:+.2f})"
-            for i in clear_for[:2]
-        ]
-        said = (
-            f"Evidence for {name}: {'; '.join(parts)}. "
-            f"{groups[clear_for[0]].capitalize()} holds {share:.0%} of what speaks for it"
-        )
-    if clear_against:
-        i = clear_against[0]
-        said += f"; most against it: {groups[i]} ({totals[i]:+.2f})"
-    return said + "."
-
-
-def _equations(recording: Recording, attribution: Attribution) -> str:
-    """Return whether the masked ECGs obey Einthoven and Goldberger."""
-    if recording.units == "relative":
-        return "do not hold in relative units"
-    return "kept" if attribution.players.is_identifiable else "broken by these masks"
-
-
-def _decision(probability: float, threshold: float) -> str:
-    return "given" if probability > threshold else "not given"
+def _panels(
+    recording: Recording,
+    attribution: Attribution,
+    column: int,
+    kind: ErrorKind,
+    measured: Measurements,
+    name: str,
+) -> tuple[str, ...]:
+    """Return bars by lead, wave and timing, and the axis dial where there is a frontal plane."""
+    panels = bar_panels(attribution, column, kind, recording.duration, name)
+    leads = attribution.sums["lead"]
+    is_limb = [set(rows) <= set(LIMB_LEADS) for rows in attribution.players.groups.values()]
+    if not any(is_limb) or recording.units != "mV":
+        return panels
+    values, errors = leads.values[column, is_limb], leads.standard_error[column, is_limb]
+    evidence = float(values.sum()), Z * float(np.sqrt((errors**2).sum()))
+    scale = scale_of([(leads.values[column], leads.standard_error[column])])
+    return (*panels, axis_dial(measured.qrs_axis, evidence, scale, kind, f"{name}-axis"))
 
 
 def _overlay(
-    recording: Recording, attribution: Attribution, column: int, abbreviation: str
+    recording: Recording,
+    beat: MedianBeat | None,
+    attribution: Attribution,
+    column: int,
+    kind: ErrorKind,
 ) -> Overlay:
-    """Return the evidence at every sample of `recording`, and the leads' bars."""
+    """Return the evidence at every sample of the recording or of its median beat, and bars."""
     players = attribution.players
-    image = players.spread(attribution.values[column])
-    position = np.arange(recording.n_samples) * image.shape[1] // recording.n_samples
-    evidence = np.zeros((recording.n_leads, recording.n_samples))
-    for row, lead in enumerate(players.rows):
-        evidence[recording.leads.index(lead)] = image[row, position]
-    seconds = recording.duration / players.n_segments
+    values, errors = attribution.sums["lead"].values, attribution.sums["lead"].standard_error
+    abbreviation = diagnosis(attribution.classes[column]).abbreviation
+    evidence, label = None, f"logit evidence for {abbreviation}, by {cut_into(players)}"
+    if len(players.pieces) > 1:
+        evidence = _evidence(recording, beat, attribution, column, kind)
+        label += "; no colour where the 95 % interval contains 0" if kind == "estimated" else ""
+    step = recording.duration / len(players.piece_of)
     return Overlay(
         evidence=evidence,
-        label=f"logit evidence for {abbreviation}, by {seconds:.3g} s segment",
-        lead_totals=_lead_totals(recording, attribution, column),
+        label=label,
+        lead_totals=_of_leads(recording, attribution, values[column], is_shared=True),
         tied_leads=tuple(group for group in players.groups.values() if len(group) > 1),
+        half_widths=_of_leads(recording, attribution, Z * errors[column])
+        if kind == "estimated"
+        else None,
+        band_seconds=min(BAND_SECONDS, step) if beat is None else 0.0,
+        scale=float(np.abs(attribution.values[column]).max()) or None,
+        totals_label=f"sum over {recording.duration:.3g} s",
     )
 
 
-def _lead_totals(
-    recording: Recording, attribution: Attribution, column: int
+def _evidence(
+    recording: Recording,
+    beat: MedianBeat | None,
+    attribution: Attribution,
+    column: int,
+    kind: ErrorKind,
+) -> Float[np.ndarray, "lead time"]:
+    """Return the evidence of each lead and sample.
+
+    It is 0 in leads that follow from others, and where its interval contains 0: the largest of
+    many values that are noise would else get the full colour.
+    """
+    players = attribution.players
+    values = attribution.values[column]
+    if kind == "estimated":
+        is_clear = np.abs(values) > Z * attribution.standard_error[column]
+        values = np.where(is_clear, values, 0.0)
+    if beat is None:
+        image = players.spread(values)
+        position = np.arange(recording.n_samples) * image.shape[1] // recording.n_samples
+        image = image[:, position]
+    elif players.pieces == WAVES:
+        grid = values[: players.n_shapes].reshape(len(players.groups), len(WAVES))
+        image = grid[players.group_of][:, beat.wave_of]
+    else:
+        raise ConfigError(
+            "layout 'median' shows one beat, of which equal segments are no parts: "
+            "use --set pieces=waves, or layout 3x4 or 12x1"
+        )
+    shown = recording if beat is None else beat.recording
+    evidence = np.zeros(shown.signal.shape)
+    for row, lead in enumerate(players.rows):
+        evidence[recording.leads.index(lead)] = image[row]
+    return np.where(np.isnan(shown.signal), 0.0, evidence)
+
+
+def _of_leads(
+    recording: Recording,
+    attribution: Attribution,
+    of_groups: Float[np.ndarray, " group"],
+    is_shared: bool = False,
 ) -> Float[np.ndarray, " lead"]:
-    """Return one total a lead; leads of one group share their group's."""
-    totals = np.zeros(recording.n_leads)
+    """Return a value for each lead, NaN for those in no group.
+
+    Leads of one group share its value out equally, or all have it.
+    """
+    found = np.full(recording.n_leads, np.nan)
     for number, group in enumerate(attribution.players.groups.values()):
         for lead in group:
-            share = attribution.lead_importance[column, number] / len(group)
-            totals[recording.leads.index(lead)] = share
-    return totals
+            parts = len(group) if is_shared else 1
+            found[recording.leads.index(lead)] = of_groups[number] / parts
+    return found

@@ -8,15 +8,19 @@ import numpy as np
 
 from leadlens.bundle import NOT_A_DEVICE, Bundle, load_bundle
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.measurements import measure
 from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import ConfigError
-from leadlens.explain.lime import Attribution, explain_ecg
+from leadlens.explain.attribution import Attribution
 from leadlens.explain.settings import ExplainSettings
+from leadlens.explain.window import explain_ecg
 from leadlens.files import write_text
 from leadlens.io import read
-from leadlens.report.explained import explained_ecg
+from leadlens.report.ecg_paper import Layout, Order
+from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.html import render
+from leadlens.report.raster import save_drawing
 from leadlens.settings import checked
 
 
@@ -27,6 +31,9 @@ def explain_file(
     target: Path,
     window: int = 0,
     changes: dict[str, Any] | None = None,
+    layout: Layout = "3x4",
+    order: Order = "standard",
+    figures: Path | None = None,
 ) -> dict[str, Any]:
     """Explain one ECG file, write the page to `target`, and return the figures as JSON values.
 
@@ -38,6 +45,9 @@ def explain_file(
         target: the HTML file.
         window: which window of a long recording.
         changes: to the explanation's settings.
+        layout: of the paper: "3x4", "12x1" or "median".
+        order: of the limb leads: "standard" or "cabrera".
+        figures: folder for each drawing as SVG and PNG, if they are wanted.
     """
     settings = checked(ExplainSettings, changes or {}, "explanation settings")
     bundle = load_bundle(model)
@@ -46,8 +56,19 @@ def explain_file(
     shown = _window(bundle, recording, window)
     codes = _codes(bundle, attribution, names)
     thresholds = dict(zip(bundle.config.classes, bundle.config.thresholds, strict=True))
+    measured = measure(shown)
     ecgs = [
-        explained_ecg(shown, attribution, code, thresholds[code], settings, name=f"ecg-{number}")
+        explained_ecg(
+            shown,
+            attribution,
+            code,
+            thresholds[code],
+            settings,
+            name=f"ecg-{number}",
+            layout=layout,
+            order=order,
+            measured=measured,
+        )
         for number, code in enumerate(codes)
     ]
     context = {
@@ -57,6 +78,9 @@ def explain_file(
         "not_a_device": NOT_A_DEVICE,
     }
     write_text(target, render("explanation.html.jinja", context))
+    if figures is not None:
+        for code, ecg in zip(codes, ecgs, strict=True):
+            _save(ecg, figures, f"{recording.record_id}-{diagnosis(code).abbreviation}")
     return {
         "record_id": recording.record_id,
         "window": window,
@@ -67,6 +91,14 @@ def explain_file(
             for code, ecg in zip(codes, ecgs, strict=True)
         ],
     }
+
+
+def _save(ecg: ExplainedEcg, folder: Path, stem: str) -> None:
+    """Write the drawings of one explained ECG as SVG and PNG."""
+    for number, svg in enumerate((ecg.svg, *ecg.panels)):
+        part = "ecg" if number == 0 else f"panel-{number}"
+        for suffix in (".svg", ".png"):
+            save_drawing(svg, folder / f"{stem}-{part}{suffix}")
 
 
 def _codes(bundle: Bundle, attribution: Attribution, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,14 +143,11 @@ def _figures(
         "withheld": is_withheld,
     }
     if not is_withheld:
-        groups = attribution.players.groups
-        figures["lead_importance"] = {
-            name: {"value": round(float(value), 4), "standard_error": round(float(error), 4)}
-            for name, value, error in zip(
-                groups,
-                attribution.lead_importance[column],
-                attribution.lead_error[column],
-                strict=True,
-            )
-        }
+        for kind, sums in attribution.sums.items():
+            figures[f"{kind}_importance"] = {
+                name: {"value": round(float(value), 4), "standard_error": round(float(error), 4)}
+                for name, value, error in zip(
+                    sums.names, sums.values[column], sums.standard_error[column], strict=True
+                )
+            }
     return figures

@@ -1,4 +1,4 @@
-"""Lead map: what each group of leads says for or against each diagnosis, as a table in colour."""
+"""Maps: what each lead, wave or timing says for or against each diagnosis, a table in colour."""
 
 import textwrap
 from dataclasses import dataclass
@@ -43,15 +43,15 @@ def lead_map(
         title: a heading.
         name: the SVG's id, the first part of every id in it.
     """
-    _check(values, half_width, classes, groups, n_recordings, withheld)
-    table = _table(classes, groups, withheld, top=28.0 if title else 10.0)
+    check_map(values, half_width, classes, groups, n_recordings, withheld)
+    table = table_of(classes, groups, withheld, top=28.0 if title else 10.0)
     figure = new_figure(table.right + 54, table.bottom + 62)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, table.right + 54), ylim=(table.bottom + 62, 0))
     axes.axis("off")
     if title:
         write(axes, 6, 14, title, size=11.5, weight="bold", ha="left")
-    _header(axes, table, groups)
+    header(axes, table, groups)
     shown = np.array([label not in withheld for label in classes])
     finite = np.abs(values[shown][np.isfinite(values[shown])])
     scale = float(finite.max(initial=0.0)) or 1.0
@@ -60,7 +60,7 @@ def lead_map(
         write(axes, table.left - 6, middle, label, ha="right")
         write(axes, table.right + 46, middle, f"{n_recordings[row]:,}", ha="right", color="#444")
         if label in withheld:
-            _withheld_row(axes, table, row, withheld[label])
+            withheld_row(axes, table, row, withheld[label])
             continue
         for column in range(len(groups)):
             pair = (float(values[row, column]), float(half_width[row, column]))
@@ -70,7 +70,7 @@ def lead_map(
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """Where the cells lie, in points: the left edge, a cell's width, the edges of the rows."""
 
     left: float
@@ -84,19 +84,26 @@ class _Table:
         return self.tops[-1]
 
 
-def _table(
-    classes: tuple[str, ...], groups: tuple[str, ...], withheld: dict[str, str], top: float
-) -> _Table:
-    """Return a table with room for every word; long reasons make their rows higher."""
+def table_of(
+    classes: tuple[str, ...],
+    groups: tuple[str, ...],
+    withheld: dict[str, str],
+    top: float,
+    least: float = _CELL,
+) -> Table:
+    """Return a table with room for every word; long reasons make their rows higher.
+
+    A cell is at least `least` points wide.
+    """
     words = [group.split() or [""] for group in groups]
     longest = max(len(word) for group in words for word in group)
-    cell = max(_CELL, _LETTER * _TEXT * longest + 4)
+    cell = max(least, _LETTER * _TEXT * longest + 4)
     left = 14 + _LETTER * _TEXT * max(len(label) for label in classes)
     tops = [top + 11 * max(len(group) for group in words)]
     for label in classes:
         n_lines = len(_lines(withheld.get(label, ""), cell * len(groups)))
         tops.append(tops[-1] + max(_ROW, 11.0 * n_lines + 5))
-    return _Table(left, cell, left + cell * len(groups), tuple(tops))
+    return Table(left, cell, left + cell * len(groups), tuple(tops))
 
 
 def _lines(reason: str, width: float) -> list[str]:
@@ -104,7 +111,7 @@ def _lines(reason: str, width: float) -> list[str]:
     return textwrap.wrap(reason, max(8, int((width - 20) / (_LETTER * 8.5))))
 
 
-def _header(axes: Axes, table: _Table, groups: tuple[str, ...]) -> None:
+def header(axes: Axes, table: Table, groups: tuple[str, ...]) -> None:
     """Write the names of the columns, a word a line."""
     y = table.tops[0] - 8
     for column, group in enumerate(groups):
@@ -113,7 +120,7 @@ def _header(axes: Axes, table: _Table, groups: tuple[str, ...]) -> None:
     write(axes, table.right + 46, y, "ECGs", ha="right", color="#444")
 
 
-def _check(
+def check_map(
     values: Float[np.ndarray, "class group"],
     half_width: Float[np.ndarray, "class group"],
     classes: tuple[str, ...],
@@ -136,7 +143,7 @@ def _check(
 
 
 def _cell(
-    axes: Axes, table: _Table, place: tuple[int, int], pair: tuple[float, float], scale: float
+    axes: Axes, table: Table, place: tuple[int, int], pair: tuple[float, float], scale: float
 ) -> None:
     """Draw one cell: its colour, and its value in black or, where zero is possible, in grey."""
     (row, column), (value, spread) = place, pair
@@ -158,7 +165,7 @@ def _cell(
     )
 
 
-def _withheld_row(axes: Axes, table: _Table, row: int, reason: str) -> None:
+def withheld_row(axes: Axes, table: Table, row: int, reason: str) -> None:
     """Draw a hatched row with the reason why its values are not shown."""
     size = (table.right - table.left, table.tops[row + 1] - table.tops[row])
     corner = (table.left, table.tops[row])
@@ -173,7 +180,7 @@ def _withheld_row(axes: Axes, table: _Table, row: int, reason: str) -> None:
         write(axes, middle[0], start[1] + 11 * (index + 0.5), line, size=8.5, color="#333")
 
 
-def _colour_bar(axes: Axes, table: _Table, scale: float) -> None:
+def _colour_bar(axes: Axes, table: Table, scale: float) -> None:
     """Draw the scale of colours with its ends and zero, and what it measures."""
     steps, y, width = 41, table.bottom + 14, table.right - table.left
     for step in range(steps):
@@ -185,7 +192,7 @@ def _colour_bar(axes: Axes, table: _Table, scale: float) -> None:
         write(axes, table.left + width * (share + 1) / 2, y + 17, text, size=8, ha=side)
     middle = table.left + width / 2
     write(axes, middle, y + 29, "logit evidence (for +, against \u2212)")
-    note = "grey italic: the 95 % interval contains 0"
+    note = "grey italic: the 95 % interval contains 0 or is not known"
     write(axes, middle, y + 41, note, size=8, style="italic", color="#5a5a5a")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from leadlens.bundle import NOT_A_DEVICE
 from leadlens.data.sources import citations
-from leadlens.ecg.diagnoses import GROUPS, diagnoses, diagnosis
+from leadlens.ecg.diagnoses import diagnoses, diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
@@ -14,7 +14,7 @@ from leadlens.files import read_json, write_text
 from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
 from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.html import render
-from leadlens.report.maps import lead_map
+from leadlens.report.map_figures import MapFigures, map_figures
 from leadlens.report.tables import (
     COLUMNS,
     class_rows,
@@ -83,11 +83,11 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "classes_svg": _class_figure(shown, data),
         "class_rows": class_rows(shown, data),
         "absent": [(diagnosis(code), n) for code, n in data.absent.items()],
-        "map_svg": _map_figure(explanations),
+        "maps": _maps(study, explanations),
         "why_not": why_not,
         "explained": _two_ecgs(study, data, explained, explanations),
         "explain_settings": study.explain,
-        "n_explained": 0 if explanations is None else len(explanations.keys),
+        "n_explained": 0 if explanations is None else len(explanations.predictions.keys),
         "data": describe_data(data),
         "citations": citations({row.source for row in data.store.first_rows}),
         "facts": _facts(study, data, results, tasks, folder),
@@ -184,22 +184,12 @@ def _class_figure(condition: ConditionResult, data: StudyData) -> str:
     )
 
 
-def _map_figure(explanations: Explanations | None) -> str | None:
-    """Return the lead x diagnosis map, withheld rows hatched."""
-    if explanations is None:
-        return None
-    summary = explanations.map
-    items = [diagnosis(code) for code in summary.classes]
-    order = sorted(range(len(items)), key=lambda i: (GROUPS.index(items[i].group), i))
-    return lead_map(
-        summary.values[order],
-        summary.half_width[order],
-        tuple(items[i].abbreviation for i in order),
-        summary.groups,
-        tuple(summary.n_recordings[i] for i in order),
-        {diagnosis(code).abbreviation: why for code, why in explanations.withheld.items()},
-        name="map",
-    )
+def _maps(study: StudySettings, explanations: Explanations | None) -> list[MapFigures]:
+    """Return the maps by lead, and by wave and timing where there are any."""
+    if explanations is None or study.explain is None:
+        return []
+    is_absolute = study.explain.aggregate == "absolute"
+    return map_figures(explanations.maps, explanations.withheld, is_absolute)
 
 
 def _two_ecgs(
@@ -216,7 +206,7 @@ def _two_ecgs(
         return []
     said, threshold = explanations.predictions, task.cell.training.threshold
     best: dict[str, tuple[float, int, int]] = {}
-    for number, attribution in enumerate(explanations.attributions):
+    for number, attribution in explanations.surveyed:
         for column, code in enumerate(attribution.classes):
             is_given = said.probabilities[number, column] > threshold
             if not (is_given and said.labels[number, column]) or code in explanations.withheld:
@@ -224,18 +214,15 @@ def _two_ecgs(
             candidate = (float(attribution.r2[column]), number, column)
             kind = diagnosis(code).group
             best[kind] = max(best.get(kind, candidate), candidate)
-    chosen = sorted(best.values(), reverse=True)[:2]
-    return [
-        explained_ecg(
-            _shown(data, explanations.keys[number], task.cell.training.crop),
-            explanations.attributions[number],
-            explanations.attributions[number].classes[column],
-            threshold,
-            study.explain.settings,
-            name=f"ecg-{place}",
-        )
-        for place, (_, number, column) in enumerate(chosen)
-    ]
+    shown = []
+    for place, (_, number, column) in enumerate(sorted(best.values(), reverse=True)[:2]):
+        explained = explanations.surveyed.attribution(number)
+        if explained is not None:
+            recording = _shown(data, said.keys[number], task.cell.training.crop)
+            code, name = explained.classes[column], f"ecg-{place}"
+            settings = study.explain.settings
+            shown.append(explained_ecg(recording, explained, code, threshold, settings, name=name))
+    return shown
 
 
 def _shown(data: StudyData, key: str, crop: float | None) -> Recording:

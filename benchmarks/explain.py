@@ -27,19 +27,17 @@ import resource
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import torch
+from peers import ROOT, one_thread, peer_python
 from torch import Tensor, nn
 
 from leadlens.data.sources import CohortSource
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.ecg.leads import INDEPENDENT_LEADS, STANDARD_FROM_INDEPENDENT, STANDARD_LEADS
-from leadlens.engines.local import THREAD_VARIABLES
 from leadlens.explain.attribution import Attribution
 from leadlens.explain.designs import kernel_shap, lime
 from leadlens.explain.frozen import FrozenModel
@@ -51,8 +49,6 @@ from leadlens.models.registry import build_model
 from leadlens.models.settings import InceptionTimeSettings, ResNetSettings
 from leadlens.simulate import CohortSettings
 
-ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
 FS = 75.0
 KERNEL_WIDTH = 0.25
 PLAYERS = ExplainSettings(n_segments=10, ridge=1.0, kernel_width=KERNEL_WIDTH)
@@ -136,25 +132,14 @@ def by_captum(model: FrozenModel, game: Game, n: int, columns: list[int]) -> np.
     return np.array(rows)
 
 
-def peer_python() -> Path | None:
-    """Return the interpreter that has lime and shap, installed if need be; None if it cannot."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        venv.create(PEERS, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "-q", "lime", "shap"]
-    done = subprocess.run(command, capture_output=True)
-    return python if done.returncode == 0 else None
-
-
 def by_package(kind: str, n: int, is_quick: bool) -> tuple[np.ndarray, float]:
     """Return (class, player) values of the `lime` or `shap` package, and its CPU seconds."""
-    python = peer_python()
+    python = peer_python("lime", "shap")
     if python is None:
         raise SystemExit("lime and shap cannot be installed into .venv-peers")
     # Theirs from .venv-peers, torch and this repository from here: the same network.
     paths = [str(ROOT / "benchmarks"), str(ROOT / "src"), *sys.path]
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment = one_thread() | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
         [str(python), __file__, "--peer", kind, "--n", str(n), *(["--quick"] if is_quick else [])],
         capture_output=True, text=True, env=environment, check=False,

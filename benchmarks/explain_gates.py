@@ -15,15 +15,14 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from explain_cases import FS, held_out, reference
+from explain_cases import FS, add_model_options, chosen_model, held_out
 from torch import nn
 
-from leadlens.bundle import Bundle, load_bundle
+from leadlens.bundle import Bundle
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.explain.gates import attribution_gate, skill_gate
@@ -124,18 +123,10 @@ def shortcut(
 def main() -> None:
     """Print the figures, then one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="a saved model instead of training one")
-    parser.add_argument("--out", type=Path, default=Path("runs/explain_truth"))
     parser.add_argument("--n", type=int, default=40, help="ECGs explained by each model")
-    parser.add_argument("--quick", action="store_true", help="a tiny model: at most 60 s")
+    add_model_options(parser)
     options = parser.parse_args()
-    quick: dict[str, Any] = {"model": {"n_filters": (8, 16, 24)}, "epochs": 6}
-    if options.model:
-        bundle = load_bundle(options.model)
-    elif options.quick:
-        bundle = reference(options.out / "quick", 1500, quick)
-    else:
-        bundle = reference(options.out, 16_000, {"epochs": 10})
+    bundle = chosen_model(options)
     n, n_train, epochs = (8, 500, 2) if options.quick else (options.n, 2000, 6)
     _, windows, says = held_out(bundle, 200 if options.quick else 800)
     _, labels = labelled(bundle, len(windows), 22)

@@ -17,16 +17,22 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from explain_cases import ADDITIVE, RHYTHM, Case, cases, column_of, reference
+from explain_cases import (
+    ADDITIVE,
+    RHYTHM,
+    Case,
+    add_model_options,
+    cases,
+    chosen_model,
+    column_of,
+)
 from explain_methods import AMPLITUDE, CAPTUM, METHODS, TRUTH, WAVES, said_by
 
-from leadlens.bundle import Bundle, load_bundle
+from leadlens.bundle import Bundle
 from leadlens.errors import ConfigError, MissingExtraError, SignalError
-from leadlens.explain import timing
 from leadlens.explain.explainers import explainer
 from leadlens.explain.frozen import freeze
 from leadlens.explain.settings import ExplainSettings
@@ -195,20 +201,12 @@ def show(table: dict[str, dict[str, Any]]) -> None:
 def main() -> None:
     """Print the tables, then one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="a saved model instead of training one")
-    parser.add_argument("--out", type=Path, default=Path("runs/explain_truth"))
     parser.add_argument("--per", type=int, default=12, help="ECGs of each diagnosis")
     parser.add_argument("--seed", type=int, default=22, help="of the explained ECGs")
     parser.add_argument("--only", nargs="*", help="methods, by a part of their names; timing")
-    parser.add_argument("--quick", action="store_true", help="a tiny model: at most 60 s")
+    add_model_options(parser)
     options = parser.parse_args()
-    quick: dict[str, Any] = {"model": {"n_filters": (8, 16, 24)}, "epochs": 6}
-    if options.model:
-        bundle = load_bundle(options.model)
-    elif options.quick:
-        bundle = reference(options.out / "quick", 1500, quick)
-    else:
-        bundle = reference(options.out, 16_000, {"epochs": 10})
+    bundle = chosen_model(options)
     n, per = (300, 2) if options.quick else (3000, options.per)
     found = cases(bundle, n, per, options.seed)
     table, missing = {}, []
@@ -225,7 +223,7 @@ def main() -> None:
     if table:
         show(table)
     is_asked = not options.only or "timing" in options.only
-    rhythm = timing_table(bundle, found) if is_asked and hasattr(timing, "warps") else {}
+    rhythm = timing_table(bundle, found) if is_asked else {}
     ranked = [name for name in table if name not in (AMPLITUDE, TRUTH)]
     best = max(ranked, key=lambda name: table[name]["relevance_mass_lift"]["value"], default=None)
     first = table.get(best, {})

@@ -16,25 +16,22 @@ The last line is one JSON object.
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+from peers import one_thread, peer_python
 
 from leadlens.data.folding.counts import FoldCounts, count_folds
 from leadlens.data.folding.groups import split_groups
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.simulate import CohortSettings, simulate_batches
 
-ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 K = 10
 
@@ -67,17 +64,6 @@ folds = folds[groups]
 print(time.perf_counter() - started)
 np.save(sys.argv[2], folds)
 """
-
-
-def peer_python() -> Path | None:
-    """Return the interpreter that has iterative-stratification, installed if it can be."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print("installing iterative-stratification into .venv-peers", file=sys.stderr)
-        venv.create(PEERS, with_pip=True)
-    words = ["-m", "pip", "install", "-q", "iterative-stratification==0.1.9"]
-    done = subprocess.run([str(python), *words], capture_output=True)
-    return python if done.returncode == 0 else None
 
 
 def cohort_labels(n: int, seed: int) -> np.ndarray:
@@ -125,7 +111,7 @@ def measure(
         for seed in range(3):
             words = [str(python), "-c", program, str(given), str(made), str(K), str(seed)]
             said = subprocess.run(
-                words, check=True, capture_output=True, text=True, env=os.environ | THREADS
+                words, check=True, capture_output=True, text=True, env=one_thread()
             )
             folds = np.load(made)
             counts = count_folds(labels, folds)
@@ -150,7 +136,7 @@ def main() -> None:
     alone = np.arange(n)
     counts = labels.sum(axis=0)
     print(f"{n} recordings, {int(true.max()) + 1} patients, {K} folds; rarest class {counts.min()}")
-    peer = peer_python()
+    peer = peer_python("iterative-stratification==0.1.9")
     runs = {
         "ungrouped": (sys.executable, _OURS, alone, alone),
         "grouped": (sys.executable, _OURS, true, true),

@@ -14,16 +14,16 @@ resident memory of all its processes together. The recordings are simulated (10 
 
 import argparse
 import json
-import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from datetime import date
 from pathlib import Path
 
-from leadlens.engines.local import THREAD_VARIABLES, LocalEngine, available_cores
+from peers import run
+
+from leadlens.engines.local import LocalEngine, available_cores
 from leadlens.simulate import CohortSettings
 from leadlens.simulate.export import export_wfdb
 
@@ -72,16 +72,6 @@ print(len(files), time.perf_counter() - started, 0)
 """
 
 
-def run(program: str, *words: object) -> list[float]:
-    """Return the numbers that a program prints, in a process of one thread."""
-    found = subprocess.run(
-        [sys.executable, "-c", program, *map(str, words)],
-        check=True, capture_output=True, text=True,
-        env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
-    )  # fmt: skip
-    return [float(word) for word in found.stdout.split()]
-
-
 def recordings(given: Path | None, n: int, folder: Path) -> None:
     """Fill `folder` with `n` simulated recordings, or with copies of those given."""
     if given is None:
@@ -121,12 +111,14 @@ def main() -> None:
         for turn in range(n_turns):
             for fs in (100, 500):
                 place = Path(scratch) / f"{fs}-{turn}"
-                n_read, ours, peak = run(_OURS, folder, place, fs, 1)
+                n_read, ours, peak = run(sys.executable, _OURS, folder, place, fs, 1)
                 rates[f"ours {fs}"].append(n_read / ours)
                 peaks.append(peak)
                 for kind, (rate, code) in kinds.items():
                     if rate == fs:
-                        n_peer, peer, _ = run(_PEER, folder, Path(scratch) / "peer.npy", fs, code)
+                        n_peer, peer, _ = run(
+                            sys.executable, _PEER, folder, Path(scratch) / "peer.npy", fs, code
+                        )
                         rates[kind].append(n_peer / peer)
                         ratios[kind].append((n_read / ours) / (n_peer / peer))
             n_read, seconds, peak = run(

@@ -15,22 +15,17 @@ JSON object.
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 import sys
 import tempfile
-import venv
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+from peers import peer_python, run
 
-from leadlens.engines.local import THREAD_VARIABLES
 from leadlens.explain.neighbourhood import Neighbourhood
 
-ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
 TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 _PEER = """
@@ -100,28 +95,6 @@ np.savez(sys.argv[2], features=[leads.index(f.lead) * n_samples + f.sample for f
          weights=[f.weight for f in chosen], r2=said.r2[0])
 print(*seconds, peak)
 """
-
-
-def run(python: Path | str, program: str, *words: object) -> list[float]:
-    """Return the numbers that a program prints, in a process of one thread."""
-    found = subprocess.run(
-        [str(python), "-c", program, *map(str, words)],
-        check=True, capture_output=True, text=True,
-        env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
-    )  # fmt: skip
-    return [float(word) for word in found.stdout.split()]
-
-
-def peer_python() -> Path | None:
-    """Return the interpreter that has lime, installed if need be; None if it cannot."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print("installing lime into .venv-peers", file=sys.stderr)
-        venv.create(PEERS, with_pip=True)
-    if subprocess.run([str(python), "-c", "import lime"], capture_output=True).returncode == 0:
-        return python
-    done = subprocess.run([str(python), "-m", "pip", "install", "-q", "lime"], capture_output=True)
-    return python if done.returncode == 0 else None
 
 
 def make_case(
@@ -223,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="an ECG of 1,200 samples: under 60 s")
     options = parser.parse_args()
-    python = peer_python()
+    python = peer_python("lime")
     if python is None:
         sys.exit("lime cannot be installed here")
     with tempfile.TemporaryDirectory() as folder:

@@ -13,18 +13,14 @@ The last line is one JSON object.
 
 import argparse
 import json
-import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import venv
 from datetime import date
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
+from peers import peer_python, run
+
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _OURS = """
@@ -77,27 +73,6 @@ print(early, marks[-1][1])
 """
 
 
-def run(python: Path | str, program: str, *words: str) -> list[float]:
-    """Return the numbers that a program prints, in a process of one thread."""
-    found = subprocess.run(
-        [str(python), "-c", program, *words],
-        check=True, capture_output=True, text=True, env=os.environ | THREADS,
-    )  # fmt: skip
-    return [float(word) for word in found.stdout.split()]
-
-
-def peer_python() -> Path | None:
-    """Return the interpreter that has NeuroKit2, installing it if need be; None if it cannot."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print("installing neurokit2 into .venv-peers", file=sys.stderr)
-        venv.create(PEERS, with_pip=True)
-    done = subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", "neurokit2==0.2.13"], capture_output=True
-    )
-    return python if done.returncode == 0 else None
-
-
 def main() -> None:
     """Print the figures, then one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -105,7 +80,7 @@ def main() -> None:
     parser.add_argument("--store-n", type=int, default=100_000, help="ECGs written to a store")
     options = parser.parse_args()
     n_ours, n_peer, n_turns = (2048, 4, 2) if options.quick else (4096, 10, 5)
-    peer = peer_python()
+    peer = peer_python("neurokit2==0.2.13")
     rates, peaks, peers, challenge = [], [], [], []
     for turn in range(n_turns):  # in turn, so that a busy moment hits both
         rate, peak = run(sys.executable, _OURS, str(n_ours), "balanced", str(turn))

@@ -19,17 +19,15 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-import venv
 from datetime import date
 from pathlib import Path
 
-from leadlens.engines.local import THREAD_VARIABLES, available_cores
+from peers import peer_python, run
 
-ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
+from leadlens.engines.local import available_cores
+
 BATCH = 64
 
 _INGEST = """
@@ -120,28 +118,6 @@ for shard in shards:
 """
 
 
-def run(python: Path | str, program: str, *words: object) -> list[float]:
-    """Return the numbers that a program prints, in a process of one thread."""
-    found = subprocess.run(
-        [str(python), "-c", program, *map(str, words)],
-        check=True, capture_output=True, text=True,
-        env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
-    )  # fmt: skip
-    return [float(word) for word in found.stdout.split()]
-
-
-def peer_python() -> Path | None:
-    """Return the interpreter that has h5py and zarr, installed if need be; None if it cannot."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print("installing zarr and h5py into .venv-peers", file=sys.stderr)
-        venv.create(PEERS, with_pip=True)
-    done = subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", "zarr", "h5py"], capture_output=True
-    )
-    return python if done.returncode == 0 else None
-
-
 def forget(folder: Path) -> None:
     """Drop a folder's files from the page cache, as far as the system does so when asked."""
     for file in folder.glob("*.npy"):
@@ -152,7 +128,7 @@ def forget(folder: Path) -> None:
 
 def beside_peers(store: Path, scratch: Path, n_read: int) -> dict[str, float]:
     """Return how many times faster ours is than each peer; without what cannot be installed."""
-    python = peer_python()
+    python = peer_python("zarr", "h5py")
     if python is None:
         return {}
     files = sorted(store.glob("*.npy"))

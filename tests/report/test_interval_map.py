@@ -77,9 +77,17 @@ def test_a_value_that_is_not_there_is_a_dash() -> None:
     assert "\u2013" in [text.text for text in root.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("value", [0.0, np.nan])
-def test_a_map_of_nothing_is_drawn(value: float) -> None:
-    drawn(np.full((2, 2), value), np.full((2, 2), value))
+def test_a_map_of_zeros_has_hollow_dots_on_the_zero_line() -> None:
+    root = drawn(np.zeros((2, 2)), np.zeros((2, 2)))
+    hollow = {f"dot-{row}-{column}-unclear" for row in (0, 1) for column in (0, 1)}
+    assert hollow <= {each.removeprefix("intervals-") for each in ids(root)}
+    assert not any(each.endswith("-clear") for each in ids(root))
+
+
+def test_a_map_without_one_known_value_has_dashes_alone() -> None:
+    root = drawn(np.full((2, 2), np.nan), np.full((2, 2), np.nan))
+    assert not any("dot-" in each for each in ids(root))
+    assert [text.text for text in root.iter(f"{SVG}text")].count("\u2013") == 4
 
 
 def test_names_that_do_not_fit_are_refused() -> None:

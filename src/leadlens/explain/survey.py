@@ -22,6 +22,7 @@ from leadlens.engines.engine import Engine
 from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import SignalError, StoreError
 from leadlens.explain.attribution import Attribution, Summed
+from leadlens.explain.explainers import explainer
 from leadlens.explain.players import make_players
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.window import explain_window
@@ -89,6 +90,8 @@ def run_survey(
     Raises:
         StoreError: the folder holds another survey, or another run is writing into it.
     """
+    # Before anything is written: a name that is wrong must not claim the folder.
+    explainer(survey.settings.method)
     identity = survey.identity()
     with only_writer(folder):
         other = differences(read_json(folder / _PLAN), identity) if _is_begun(folder) else []

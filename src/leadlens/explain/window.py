@@ -120,6 +120,8 @@ def _replacement(
     """Return what takes the place of masked samples."""
     if settings.replacement == "bridge":
         return bridge(rows, players.piece_of)
-    if settings.replacement == "median_beat" and beats is not None:
+    if settings.replacement == "median_beat":
+        if beats is None:
+            raise ConfigError("replacement 'median_beat' stands at the beats: give them")
         return median_beat(rows, players.rows, units, beats, fs)
     return isoelectric(rows, players.rows, units)

@@ -81,44 +81,30 @@ def explained_ecg(
     kind = error_kind(attribution, column, settings.method)
     standard = standard_leads(recording)
     measured = measure(standard) if measured is None else measured
+    rows = standard.signal[[standard.leads.index(row) for row in attribution.players.rows]]
+    is_relative = recording.units == "relative"
+    condition = conditioning(rows, attribution.players)
+    said = facts(attribution, column, settings, kind, threshold, reason, condition, is_relative)
+    beat = _beat(standard, attribution, measured) if layout == "median" else None
+    shown = beat.recording if beat else standard
+    note = f"Median of {beat.n_beats} beats of the usual shape. {NOTE}" if beat else NOTE
+    title = f"{item.name} ({item.abbreviation}) in {recording.record_id}"
+    if reason:
+        withheld = f"Explanation withheld: {reason}."
+        note = f"{withheld} {note}"
+        svg = ecg_paper(shown, None, layout, name=name, order=order, note=note)
+        return ExplainedEcg(title, svg, (), withheld, True, said)
+    overlay = _overlay(standard, beat, attribution, column, kind)
+    svg = ecg_paper(shown, overlay, layout, name=name, order=order, note=note)
+    panels = _panels(standard, attribution, column, kind, measured, name)
+    return ExplainedEcg(title, svg, panels, sentence(attribution, column, kind), False, said)
+
+
+def _beat(recording: Recording, attribution: Attribution, measured: Measurements) -> MedianBeat:
+    """Return the median beat, with a P wave only where the players have one."""
     players = attribution.players
-    rows = standard.signal[[standard.leads.index(row) for row in players.rows]]
-    shown = standard
-    beat = None
-    if layout == "median":
-        has_p = players.pieces != WAVES or WAVES.index("P") in players.piece_of
-        beat = median_beat(standard, measured, has_p)
-    note = NOTE
-    if beat is not None:
-        shown, note = beat.recording, f"Median of {beat.n_beats} beats of the usual shape. {NOTE}"
-    overlay = None
-    if reason is None:
-        overlay = _overlay(standard, beat, attribution, column, kind)
-    withheld = f"Explanation withheld: {reason}."
-    return ExplainedEcg(
-        title=f"{item.name} ({item.abbreviation}) in {recording.record_id}",
-        svg=ecg_paper(
-            shown,
-            overlay,
-            layout,
-            name=name,
-            order=order,
-            note=f"{withheld} {note}" if reason else note,
-        ),
-        panels=() if reason else _panels(standard, attribution, column, kind, measured, name),
-        sentence=withheld if reason else sentence(attribution, column, kind),
-        is_withheld=reason is not None,
-        facts=facts(
-            attribution,
-            column,
-            settings,
-            kind,
-            threshold,
-            reason,
-            conditioning(rows, players),
-            recording.units == "relative",
-        ),
-    )
+    has_p = players.pieces != WAVES or WAVES.index("P") in players.piece_of
+    return median_beat(recording, measured, has_p)
 
 
 def _panels(

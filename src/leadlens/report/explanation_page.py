@@ -58,26 +58,12 @@ def explain_file(
     thresholds = dict(zip(bundle.config.classes, bundle.config.thresholds, strict=True))
     measured = measure(shown)
     ecgs = [
-        explained_ecg(
-            shown,
-            attribution,
-            code,
-            thresholds[code],
-            settings,
-            name=f"ecg-{number}",
-            layout=layout,
-            order=order,
-            measured=measured,
-        )
+        explained_ecg(shown, attribution, code, thresholds[code], settings, f"ecg-{number}",
+                      layout, order, measured)
         for number, code in enumerate(codes)
-    ]
-    context = {
-        "recording": recording,
-        "config": bundle.config,
-        "ecgs": ecgs,
-        "not_a_device": NOT_A_DEVICE,
-    }
-    write_text(target, render("explanation.html.jinja", context))
+    ]  # fmt: skip
+    known = {"recording": recording, "config": bundle.config, "not_a_device": NOT_A_DEVICE}
+    write_text(target, render("explanation.html.jinja", {**known, "ecgs": ecgs}))
     if figures is not None:
         for code, ecg in zip(codes, ecgs, strict=True):
             _save(ecg, figures, f"{recording.record_id}-{diagnosis(code).abbreviation}")

@@ -87,14 +87,18 @@ def only_resnets(
     return perturb(model, game, settings.model_copy(update={"method": "lime"}), number)
 
 
-def test_an_explainer_that_takes_its_own_network_alone_has_a_card_with_less(
+def test_a_method_that_does_not_tell_leads_apart_is_not_judged_by_leads(ecg: Recording) -> None:
+    settings = SETTINGS.model_copy(update={"method": "grad_cam"})
+    card = judge(bundle_of(resnet()), ecg.signal[None], [0], "mV", settings)
+    assert card.dummy_share is None
+    assert card.null_space_shift is None
+    assert np.isfinite(card.sensitivity_n)
+
+
+def test_why_an_explainer_fails_on_a_changed_network_is_told(
     ecg: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(EXPLAINERS, "resnets", only_resnets)
     settings = SETTINGS.model_copy(update={"method": "resnets"})
-    card = judge(bundle_of(resnet()), ecg.signal[None], [0], "mV", settings)
-    assert card.dummy_share is None
-    assert card.null_space_shift is None
-    assert card.seed_to_seed > 0
     with pytest.raises(ConfigError, match="not a ResNet"):
-        judge(bundle_of(linear()), ecg.signal[None], [0], "mV", settings)
+        judge(bundle_of(resnet()), ecg.signal[None], [0], "mV", settings)

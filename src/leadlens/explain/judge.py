@@ -1,7 +1,6 @@
 """Judge: the metric card of an explainer on a user's own model and ECGs; no truth is needed."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from jaxtyping import Float32
 from leadlens.bundle import Bundle
 from leadlens.ecg.recording import Units
 from leadlens.errors import ConfigError
-from leadlens.explain.explainers import explainer
+from leadlens.explain.explainers import LEAD_BLIND, explainer
 from leadlens.explain.faithfulness import Curves, faithfulness
 from leadlens.explain.frozen import freeze
 from leadlens.explain.sanity import (
@@ -39,7 +38,7 @@ class MetricCard:
         cascade: rank correlation with the maps of ever more randomised networks, the last wholly
             randomised: near 0 is good (Adebayo et al. 2018).
         dummy_share: share of |value| on a lead that the network does not see: 0 is good. None
-            where the explainer takes no network that is changed at its input (`cam`).
+            for methods that do not tell leads apart.
         null_space_shift: share of the lead importance that moves with weights that no ECG can
             show: 0 is good. None as before, and where the model's input does not keep the
             limb-lead equations.
@@ -108,12 +107,12 @@ def _card(
     said = explainer(settings.method)(model, game, settings, 0)
     faith = faithfulness(model, game, said, column, seed)
     is_linked = has_null_space(model, game)
-    blind: float | None = None
-    shift: float | None = None
-    # What has just been explained can fail below for the changed network alone.
-    with suppress(ConfigError):
-        blind = dummy_share(model, game, settings, column)
-        shift = null_space_shift(model, game, settings, column, seed) if is_linked else None
+    # Who does not tell leads apart is not judged by leads.
+    tells_leads = settings.method not in LEAD_BLIND
+    blind = dummy_share(model, game, settings, column) if tells_leads else None
+    shift = None
+    if tells_leads and is_linked:
+        shift = null_space_shift(model, game, settings, column, seed)
     return MetricCard(
         n_windows=1,
         own=faith.own,

@@ -12,6 +12,7 @@ from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import CohortSource
 from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import StoreError
 from leadlens.io import read
@@ -23,6 +24,8 @@ from leadlens.simulate import (
     recording_of,
     simulate_cohort,
 )
+from leadlens.simulate.evidence import effect
+from leadlens.simulate.evidence_file import evidence_beside
 from leadlens.simulate.export import (
     export_evidence,
     export_wfdb,
@@ -31,6 +34,7 @@ from leadlens.simulate.export import (
 )
 from leadlens.simulate.heart import fiducials
 from leadlens.simulate.programme import Truth
+from leadlens.simulate.torso import twelve_leads
 
 SMALL = CohortSettings(n_recordings=12, seed=4, fs=100.0, faults=0.4)
 TIMES = ("p_onset", "p_offset", "qrs_onset", "qrs_offset", "t_peak", "t_offset")
@@ -87,6 +91,39 @@ def test_masks_come_back_exactly_and_differences_to_a_255th(exported: Path) -> N
             assert ours.difference.dtype == theirs.difference.dtype
 
 
+def test_effects_come_back_to_a_microvolt_and_keep_the_limb_lead_equations(exported: Path) -> None:
+    batch = batch_of(SMALL)
+    for row in range(len(batch)):
+        stored = read_evidence(exported / f"SIM{row:06d}.npz")
+        assert list(stored.effects) == [item.diagnosis for item in stored.evidence]
+        for name, found in stored.effects.items():
+            assert found.dtype == np.float32
+            # III and the augmented leads are sums of two that are rounded.
+            assert np.abs(found - effect(batch, row, name)).max() <= 1.1e-3
+            assert np.abs(found[6:] - effect(batch, row, name)[6:]).max() <= 0.6e-3
+            assert np.array_equal(found, twelve_leads(found[[0, 1, *range(6, 12)]]))
+        lead_off = stored.lead_off
+        if lead_off is not None:
+            for found in stored.effects.values():
+                assert not found[STANDARD_LEADS.index(lead_off)].any()
+
+
+def test_a_file_of_format_1_is_read_without_effects(exported: Path, tmp_path: Path) -> None:
+    with np.load(exported / "SIM000000.npz") as file:
+        arrays = {name: file[name] for name in file.files if name != "effect"}
+    arrays["format"] = np.array("leadlens-evidence-1")
+    np.savez_compressed(tmp_path / "old.npz", **arrays)
+    old, new = read_evidence(tmp_path / "old.npz"), read_evidence(exported / "SIM000000.npz")
+    assert old.effects == {}
+    assert len(old.evidence) == len(new.effects) > 0
+    assert np.array_equal(old.evidence[0].mask, new.evidence[0].mask)
+
+
+@pytest.mark.parametrize("name", ["a/E.01", "a/E.01.hea", "a/E.01.mat"])
+def test_evidence_lies_beside_its_record_whatever_file_of_it_is_named(name: str) -> None:
+    assert evidence_beside(Path(name)) == Path("a/E.01.npz")
+
+
 def test_beats_and_all_that_is_known_of_a_recording_come_back(exported: Path) -> None:
     batch = batch_of(SMALL)
     names = set()
@@ -121,7 +158,7 @@ def test_a_recording_with_none_of_the_diagnoses_has_a_file_too(tmp_path: Path) -
     batch = replace(batch, truth=Truth(nothing, nothing))
     write_evidence(batch, 0, tmp_path / "none.npz")
     stored = read_evidence(tmp_path / "none.npz")
-    assert (stored.evidence, stored.borderline) == ((), ())
+    assert (stored.evidence, stored.effects, stored.borderline) == ((), {}, ())
     assert len(stored.fiducials.kind) > 5
 
 

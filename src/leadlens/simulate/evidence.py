@@ -8,6 +8,7 @@ Timing is not a difference of shapes. What only moves a wave is shown where that
 rhythm's atrial activity is compared at the same beat times; for rates the difference covers all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -135,7 +136,7 @@ def twin_signal(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 ti
     """Return the clean signal, in mV, of what recording `row` is compared with."""
     programme = _single(batch.programme, row, batch.programme.plan)
     one = replace(batch, programme=programme, devices=batch.devices.take(np.array([row])))
-    return twelve_leads(clean_leads(one, counterfactual(programme, diagnosis), 0))
+    return _compared(one, diagnosis)
 
 
 def effect(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
@@ -143,9 +144,23 @@ def effect(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:
 
     Taken from the recording it leaves the healthy twin, with the recording's own noise.
     """
+    return effects(batch, row, (diagnosis,))[diagnosis]
+
+
+def effects(
+    batch: Batch, row: int, diagnoses: Sequence[str]
+) -> dict[str, Float32[Array, "12 time"]]:
+    """Return the effect of each of some diagnoses, in mV."""
     programme = _single(batch.programme, row, batch.programme.plan)
-    one = replace(batch, programme=programme, devices=batch.devices.take(np.array([row])))
-    return twelve_leads(clean_leads(one, programme, 0)) - twin_signal(batch, row, diagnosis)
+    devices = batch.devices.take(np.array([row]))
+    one = replace(batch, programme=programme, devices=devices)
+    whole = twelve_leads(clean_leads(one, programme, 0))
+    return {name: whole - _compared(one, name) for name in diagnoses}
+
+
+def _compared(one: Batch, diagnosis: str) -> Float32[Array, "12 time"]:
+    """Return the clean signal of what the only recording of `one` is compared with."""
+    return twelve_leads(clean_leads(one, counterfactual(one.programme, diagnosis), 0))
 
 
 def difference(batch: Batch, row: int, diagnosis: str) -> Float32[Array, "12 time"]:

@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, Int16, UInt8
 
-from leadlens.ecg.leads import CHEST_LEADS
+from leadlens.ecg.leads import CHEST_LEADS, INDEPENDENT_LEADS, STANDARD_LEADS
 from leadlens.errors import StoreError
 from leadlens.files import written_beside
 from leadlens.simulate.cohort import Batch
 from leadlens.simulate.conditions import codes_of
 from leadlens.simulate.devices import DEVICE_NAMES
-from leadlens.simulate.evidence import Evidence, Kind, evidence
+from leadlens.simulate.evidence import Evidence, Kind, effects, evidence
 from leadlens.simulate.heart import Fiducials, fiducials
+from leadlens.simulate.torso import twelve_leads
 
-_FORMAT: Final = "leadlens-evidence-1"
+_FORMAT: Final = "leadlens-evidence-2"
+_WITHOUT_EFFECTS: Final = "leadlens-evidence-1"
+_MICROVOLTS: Final = 1000.0
+"""Counts a mV, in which effects are stored: finer than any of the simulator's devices."""
+_RECORD: Final = (".hea", ".mat", ".dat")
 _DAMAGE: Final = (
     OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zipfile.BadZipFile,
     zlib.error,
@@ -37,6 +42,8 @@ class StoredEvidence:
         fs: sampling rate, Hz.
         n_samples: samples in each lead.
         evidence: of every diagnosis that the recording has; differences to 1/255.
+        effects: of the same, by abbreviation: with - without, mV on STANDARD_LEADS, to 1 uV; none
+            in files of format 1.
         fiducials: of every beat that begins within the recording, s.
         criteria: SNOMED CT codes of all that is true, whatever the cohort's labels say.
         borderline: abbreviations whose criterion is met or missed by a narrow margin.
@@ -49,6 +56,7 @@ class StoredEvidence:
     fs: float
     n_samples: int
     evidence: tuple[Evidence, ...]
+    effects: dict[str, Float32[Array, "12 time"]]
     fiducials: Fiducials
     criteria: tuple[str, ...]
     borderline: tuple[str, ...]
@@ -62,10 +70,12 @@ def write_evidence(batch: Batch, row: int, path: Path) -> None:
 
     Arrays: `diagnosis`, `kinds` (d,) text; `difference` (d, 12, time) uint8, 255 standing for
     `scale` (d,) mV; `mask`, `rule`, `secondary` (d, 12, time / 8) with eight samples a byte
-    (`np.packbits`); `beat_kind` and the times of each beat in s, as in `Fiducials`; and the scalars
-    and lists of `StoredEvidence`.
+    (`np.packbits`); `effect` (d, 8, time) int16, with - without in uV on INDEPENDENT_LEADS, each
+    sample less the one before; `beat_kind` and the times of each beat in s, as in `Fiducials`; and
+    the scalars and lists of `StoredEvidence`.
     """
     found, times = evidence(batch, row), fiducials(batch.programme, row)
+    changes = effects(batch, row, [item.diagnosis for item in found])
     settings, devices = batch.settings, batch.devices
     n_samples = round(settings.duration * settings.fs)
     shape = (len(found), 12, n_samples)
@@ -90,6 +100,7 @@ def write_evidence(batch: Batch, row: int, path: Path) -> None:
             part: _packed([getattr(item, part) for item in found], shape)
             for part in ("mask", "rule", "secondary")
         },
+        "effect": _steps(np.array(list(changes.values()), dtype=np.float32).reshape(shape)),
         **{_column(item.name): getattr(times, item.name) for item in fields(Fiducials)},
     }
     with written_beside(path) as beside, beside.open("wb") as file:
@@ -106,7 +117,7 @@ def read_evidence(path: str | Path) -> StoredEvidence:
         # Opened here, as numpy leaves what is no archive open; `with` refuses a lone array.
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        if str(arrays["format"]) != _FORMAT:
+        if str(arrays["format"]) not in (_FORMAT, _WITHOUT_EFFECTS):
             raise ValueError(f"its format is {str(arrays['format'])!r}, not {_FORMAT!r}")
         return _stored(arrays)
     except _DAMAGE as error:
@@ -117,6 +128,16 @@ def read_evidence(path: str | Path) -> StoredEvidence:
             f"{path} cannot be read as evidence ({reason}): give a .npz made by "
             "'leadlens simulate --evidence', or delete it and run that command again"
         ) from error
+
+
+def evidence_beside(record: Path) -> Path:
+    """Return where the evidence of a record lies: `--evidence` writes it beside.
+
+    Args:
+        record: the header, the signal file, or the name that both share.
+    """
+    name = record.stem if record.suffix.lower() in _RECORD else record.name
+    return record.with_name(f"{name}.npz")
 
 
 def record_name(index: int) -> str:
@@ -134,6 +155,28 @@ def _packed(
 ) -> UInt8[Array, "diagnosis 12 byte"]:
     """Return masks with eight samples a byte."""
     return np.packbits(np.array(masks, dtype=bool).reshape(shape), axis=2)
+
+
+def _steps(
+    effects: Float32[Array, "diagnosis 12 time"],
+) -> Int16[Array, "diagnosis 8 time"]:
+    """Return each sample less the one before, in uV on the independent leads.
+
+    At 500 Hz, compressed steps take 40 % less room than compressed samples.
+    """
+    rows = [STANDARD_LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    counts = np.round(_MICROVOLTS * effects[:, rows]).astype(np.int16)
+    return np.diff(counts, axis=2, prepend=np.int16(0))
+
+
+def _effects(arrays: dict[str, Array]) -> dict[str, Float32[Array, "12 time"]]:
+    """Return what `_steps` was made from, by diagnosis; none in files of format 1."""
+    if str(arrays["format"]) == _WITHOUT_EFFECTS:
+        return {}
+    counts = np.cumsum(arrays["effect"], axis=2, dtype=np.int16)
+    independent = (counts / _MICROVOLTS).astype(np.float32)
+    names = arrays["diagnosis"].tolist()
+    return {name: twelve_leads(each) for name, each in zip(names, independent, strict=True)}
 
 
 def _stored(arrays: dict[str, Array]) -> StoredEvidence:
@@ -155,6 +198,7 @@ def _stored(arrays: dict[str, Array]) -> StoredEvidence:
         fs=float(arrays["fs"]),
         n_samples=n,
         evidence=tuple(found),
+        effects=_effects(arrays),
         fiducials=Fiducials(**{f.name: arrays[_column(f.name)] for f in fields(Fiducials)}),
         criteria=tuple(arrays["criteria"].tolist()),
         borderline=tuple(arrays["borderline"].tolist()),

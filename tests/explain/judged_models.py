@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.bundle import Bundle, BundleConfig
@@ -18,8 +19,8 @@ from leadlens.models.registry import build_model
 from leadlens.models.settings import ResNetSettings
 
 FS, DURATION = 50.0, 4.0
-SETTINGS = ExplainSettings(n_segments=3)
-OCCLUSION = ExplainSettings(method="occlusion", n_segments=3)
+SETTINGS = plain_settings(n_segments=3)
+OCCLUSION = plain_settings(method="occlusion", n_segments=3)
 SMALL = ResNetSettings(n_filters=(8, 8), kernel=5)
 
 

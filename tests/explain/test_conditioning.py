@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
 from leadlens.ecg.leads import LIMB_FROM_I_II, STANDARD_LEADS
 from leadlens.explain.conditioning import conditioning
 from leadlens.explain.players import Players, make_players
-from leadlens.explain.settings import ExplainSettings
 
 
 def players(groups: str, n_samples: int = 4000) -> Players:
-    settings = ExplainSettings.model_validate({"lead_groups": groups, "pieces": "whole"})
+    settings = plain_settings(**{"lead_groups": groups, "pieces": "whole"})
     return make_players(STANDARD_LEADS, n_samples, "mV", settings)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.bundle import Bundle, BundleConfig
@@ -19,7 +20,7 @@ from leadlens.explain.frozen import FrozenModel
 from leadlens.explain.game import Game
 from leadlens.explain.perturbation import perturb
 from leadlens.explain.settings import ExplainSettings, LeadGroups
-from leadlens.explain.window import explain_ecg, explain_window, make_game
+from leadlens.explain.window import N_MASKS, explain_ecg, explain_window, make_game
 from leadlens.models.settings import InceptionTimeSettings
 
 FS, DURATION = 50.0, 4.0
@@ -95,8 +96,8 @@ def by_hand(
 def test_a_linear_models_attributions_are_its_weights_times_what_is_lost(
     ecg: Recording, groups: LeadGroups, replaced: str, design: str
 ) -> None:
-    chosen = ExplainSettings.model_validate(
-        {**ONLY_RIDGE_0, "lead_groups": groups, "replacement": replaced, "design": design}
+    chosen = plain_settings(
+        **{**ONLY_RIDGE_0, "lead_groups": groups, "replacement": replaced, "design": design}
     )
     weights = weights_of(3)
     said = explain_ecg(white_box(weights), ecg, chosen)
@@ -108,7 +109,7 @@ def test_a_linear_models_attributions_are_its_weights_times_what_is_lost(
 def test_a_model_of_microvolts_gets_the_same_answer_a_thousand_times_larger(
     ecg: Recording,
 ) -> None:
-    chosen = ExplainSettings.model_validate(ONLY_RIDGE_0)
+    chosen = plain_settings(**ONLY_RIDGE_0)
     weights = weights_of(2)
     said = explain_ecg(white_box(weights, "microvolt"), ecg, chosen)
     expected = by_hand(weights, ecg.signal, chosen, factor=1000.0)
@@ -117,7 +118,7 @@ def test_a_model_of_microvolts_gets_the_same_answer_a_thousand_times_larger(
 
 
 def test_a_lead_group_is_the_sum_of_its_segments(ecg: Recording) -> None:
-    chosen = ExplainSettings.model_validate(ONLY_RIDGE_0)
+    chosen = plain_settings(**ONLY_RIDGE_0)
     said = explain_ecg(white_box(weights_of(3)), ecg, chosen)
     np.testing.assert_allclose(
         said.sums["lead"].values, said.values.reshape(3, 7, 5).sum(axis=2), atol=1e-12
@@ -127,7 +128,7 @@ def test_a_lead_group_is_the_sum_of_its_segments(ecg: Recording) -> None:
 def test_a_lead_that_the_model_does_not_look_at_has_no_part(ecg: Recording) -> None:
     weights = weights_of(1)
     weights[0, STANDARD_LEADS.index("V2")] = 0.0
-    said = explain_ecg(white_box(weights), ecg, ExplainSettings())
+    said = explain_ecg(white_box(weights), ecg, plain_settings())
     part = said.sums["lead"].values[0, list(said.players.groups).index("V2")]
     assert abs(part) < 1e-4
     assert np.abs(said.sums["lead"].values).max() > 0.05
@@ -150,7 +151,7 @@ def test_weights_that_no_valid_ecg_can_show_leave_attributions_alone(
     other = weights.copy()
     for lead, value in LIMB_NULL_SPACE[equation].items():
         other[0, STANDARD_LEADS.index(lead)] += 20.0 * value
-    chosen = ExplainSettings(lead_groups=groups)
+    chosen = plain_settings(lead_groups=groups)
     first, second = (explain_ecg(white_box(w), ecg, chosen) for w in (weights, other))
     np.testing.assert_allclose(second.logits, first.logits, atol=1e-3)
     np.testing.assert_allclose(second.values, first.values, atol=1e-3)
@@ -163,7 +164,7 @@ def test_masking_displayed_leads_changes_with_weights_that_no_valid_ecg_can_show
     other = weights.copy()
     for lead, value in LIMB_NULL_SPACE["III - II + I"].items():
         other[0, STANDARD_LEADS.index(lead)] += 20.0 * value
-    chosen = ExplainSettings(lead_groups="displayed")
+    chosen = plain_settings(lead_groups="displayed")
     first, second = (explain_ecg(white_box(w), ecg, chosen) for w in (weights, other))
     change = np.abs(second.sums["lead"].values - first.sums["lead"].values)
     assert change.max() > 5 * np.abs(first.sums["lead"].values).max()
@@ -174,7 +175,7 @@ def test_masking_a_lead_changes_the_input_of_that_lead_alone(
 ) -> None:
     ecg = make_ecg(fs=FS, duration=DURATION, units="relative")
     bundle = white_box(weights_of(1), "lead_zscore")
-    said = explain_ecg(bundle, ecg, ExplainSettings(n_segments=2))
+    said = explain_ecg(bundle, ecg, plain_settings(n_segments=2))
     inputs = np.concatenate(shown(bundle))
     np.testing.assert_allclose(inputs[0].std(axis=1), 1.0, rtol=1e-3)
     # A statistic taken again after masking would move samples that no mask touched.
@@ -196,22 +197,22 @@ def test_all_diagnoses_come_from_one_set_of_forward_passes(ecg: Recording) -> No
     counts = []
     for n_classes in (1, 3):
         bundle = white_box(weights_of(n_classes))
-        said = explain_ecg(bundle, ecg, ExplainSettings())
+        said = explain_ecg(bundle, ecg, plain_settings())
         counts.append(sum(len(batch) for batch in shown(bundle)))
         assert said.values.shape == (n_classes, 70)
         assert said.n_forwards == counts[-1]
-    assert counts == [8 * 256, 8 * 256]
+    assert counts == [N_MASKS + 1, N_MASKS + 1]
 
 
 def test_the_logits_are_those_of_the_unmasked_window(ecg: Recording) -> None:
     weights = weights_of(3)
-    said = explain_ecg(white_box(weights), ecg, ExplainSettings())
+    said = explain_ecg(white_box(weights), ecg, plain_settings())
     np.testing.assert_allclose(said.logits, weights @ ecg.signal.mean(axis=1), atol=1e-5)
 
 
 def test_another_design_gives_the_same_answer_for_a_linear_model(ecg: Recording) -> None:
     bundle = white_box(weights_of(1))
-    chosen = ExplainSettings.model_validate(ONLY_RIDGE_0)
+    chosen = plain_settings(**ONLY_RIDGE_0)
     first, second = (explain_window(bundle, ecg.signal, "mV", chosen, n).values for n in (0, 1))
     np.testing.assert_allclose(first, second, atol=1e-4)
     assert not np.array_equal(shown(bundle)[0], shown(bundle)[1])
@@ -221,7 +222,7 @@ def test_each_window_of_a_long_recording_is_explained_by_itself(
     make_ecg: Callable[..., Recording],
 ) -> None:
     ecg = make_ecg(fs=FS, duration=2 * DURATION)
-    weights, chosen = weights_of(1), ExplainSettings.model_validate(ONLY_RIDGE_0)
+    weights, chosen = weights_of(1), plain_settings(**ONLY_RIDGE_0)
     for window in (0, 1):
         piece = ecg.signal[:, window * N_SAMPLES : (window + 1) * N_SAMPLES]
         said = explain_ecg(white_box(weights), ecg, chosen, window)
@@ -236,7 +237,7 @@ def test_a_window_that_is_not_there_is_refused(ecg: Recording, window: int) -> N
 
 def test_a_model_of_limb_leads_is_explained_as_one_frontal_plane(ecg: Recording) -> None:
     bundle = white_box(np.ones((1, 6)), leads=LIMB_LEADS)
-    said = explain_ecg(bundle, ecg, ExplainSettings(n_segments=3))
+    said = explain_ecg(bundle, ecg, plain_settings(n_segments=3))
     assert tuple(said.players.groups) == ("frontal plane",)
     assert said.values.shape == (1, 3)
 
@@ -266,7 +267,7 @@ def double_box(weights: np.ndarray, together: float = 0.0) -> Bundle:
 def test_every_method_finds_a_linear_models_values_in_float64(
     ecg: Recording, groups: LeadGroups, method: str
 ) -> None:
-    chosen = ExplainSettings(method=method, lead_groups=groups, pieces="whole", ridge=0.0)
+    chosen = plain_settings(method=method, lead_groups=groups, pieces="whole", ridge=0.0)
     weights = weights_of(3)
     signal = ecg.signal.astype(np.float64)
     said = explain_window(double_box(weights), signal, "mV", chosen)
@@ -279,7 +280,7 @@ def test_shapley_shares_an_interaction_equally_and_occlusion_counts_it_twice(
     ecg: Recording, method: str
 ) -> None:
     """With x, y the means on and u, v those off, a product gives x (xy - ...) in closed form."""
-    chosen = ExplainSettings(method=method, pieces="whole")
+    chosen = plain_settings(method=method, pieces="whole")
     signal = ecg.signal.astype(np.float64)
     bundle = double_box(np.zeros((1, 12)), together=1000.0)
     said = explain_window(bundle, signal, "mV", chosen)
@@ -296,7 +297,7 @@ def test_shapley_shares_an_interaction_equally_and_occlusion_counts_it_twice(
 def test_rounds_are_added_until_every_standard_error_is_small_enough(ecg: Recording) -> None:
     bundle = double_box(weights_of(1), together=3000.0)
     signal = ecg.signal.astype(np.float64)
-    chosen = ExplainSettings(n_segments=3, ridge=0.0)
+    chosen = plain_settings(n_segments=3, ridge=0.0, design="bernoulli")
     once = explain_window(bundle, signal, "mV", chosen)
     wanted = float(once.standard_error.max()) / 2.5
     more = chosen.model_copy(update={"tolerance": wanted})
@@ -310,7 +311,7 @@ def test_rounds_are_added_until_every_standard_error_is_small_enough(ecg: Record
 def test_low_precision_changes_values_by_a_few_per_cent(ecg: Recording) -> None:
     bundle = white_box(weights_of(2))
     exact, low = (
-        explain_window(bundle, ecg.signal, "mV", ExplainSettings(precision=precision))
+        explain_window(bundle, ecg.signal, "mV", plain_settings(precision=precision))
         for precision in ("float32", "bfloat16")
     )
     assert not np.array_equal(exact.values, low.values)
@@ -326,7 +327,7 @@ def own_explainer(
 
 
 def test_an_explainer_of_ones_own_is_named_by_its_import_path(ecg: Recording) -> None:
-    chosen = ExplainSettings(method="occlusion", pieces="whole")
+    chosen = plain_settings(method="occlusion", pieces="whole")
     own = chosen.model_copy(update={"method": f"{__name__}:own_explainer"})
     bundle = white_box(weights_of(1))
     first, second = (explain_ecg(bundle, ecg, each).values for each in (chosen, own))
@@ -340,4 +341,4 @@ def test_an_explainer_of_ones_own_is_named_by_its_import_path(ecg: Recording) ->
 )  # fmt: skip
 def test_an_explainer_that_is_not_there_is_refused(ecg: Recording, name: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        explain_ecg(white_box(weights_of(1)), ecg, ExplainSettings(method=name))
+        explain_ecg(white_box(weights_of(1)), ecg, plain_settings(method=name))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from judged_models import DURATION, FS, OCCLUSION, SETTINGS, asked, linear, resnet
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.ecg.recording import Recording
 from leadlens.explain.explainers import explainer
 from leadlens.explain.faithfulness import Faithfulness, amplitudes, faithfulness
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.stability import seed_to_seed, spearman
 
 
@@ -94,5 +94,5 @@ def test_two_designs_agree_on_a_linear_model_and_not_on_noise(ecg: Recording) ->
 
 
 def test_exact_values_are_the_same_for_every_seed(ecg: Recording) -> None:
-    exact = ExplainSettings(method="exact_shapley", pieces="whole")
+    exact = plain_settings(method="exact_shapley", pieces="whole")
     assert seed_to_seed(*asked(ecg, resnet(), exact), exact, 0) == pytest.approx(1.0)

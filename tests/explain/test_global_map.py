@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 from scipy import stats
 
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -9,11 +10,10 @@ from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.global_map import Cells, GlobalMap, MapBuilder
 from leadlens.explain.players import make_players
 from leadlens.explain.sampling import choose
-from leadlens.explain.settings import ExplainSettings
 
 CODES = ("164889003", "426783006", "59118001")
 N_GROUPS = 7
-PLAYERS = make_players(STANDARD_LEADS, 60, "mV", ExplainSettings(pieces="whole"))
+PLAYERS = make_players(STANDARD_LEADS, 60, "mV", plain_settings(pieces="whole"))
 GROUPS = tuple(PLAYERS.groups)
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from plain_settings import plain_settings
 from sklearn.metrics import r2_score
 from torch import Tensor, nn
 
@@ -111,7 +112,7 @@ def explained(
     signal: np.ndarray | None = None,
     **chosen: object,
 ) -> tuple[Attribution, Game]:
-    settings = ExplainSettings.model_validate({"method": method, "n_segments": 4, **chosen})
+    settings = plain_settings(**{"method": method, "n_segments": 4, **chosen})
     game = game_of(ecg() if signal is None else signal, settings)
     return explainer(method)(model, game, settings, 0), game
 
@@ -416,7 +417,7 @@ def test_networks_without_the_map_that_is_needed_are_refused(
 
 @pytest.mark.parametrize("method", GRADIENT)
 def test_timing_players_are_refused(method: str) -> None:
-    settings = ExplainSettings(method=method, n_segments=4, timing=True)
+    settings = plain_settings(method=method, n_segments=4, timing=True)
     signal = torch.from_numpy(ecg())
     players = make_players(STANDARD_LEADS, N_SAMPLES, "mV", settings)
     with pytest.raises(ConfigError, match=f"{method} sees samples.*'timing: false'"):
@@ -425,7 +426,7 @@ def test_timing_players_are_refused(method: str) -> None:
 
 def test_an_attribution_has_sums_logits_no_error_and_all_forward_passes() -> None:
     model = trained_like(INCEPTION_TIME)
-    n_masks = len(make_design(28, ExplainSettings(n_segments=4)).masks)
+    n_masks = len(make_design(28, plain_settings(n_segments=4)).masks)
     for method, n_forwards in {
         "integrated_gradients": gradients.N_STEPS * N_CLASSES + 2,
         "deeplift": 2 * N_CLASSES + 2,
@@ -447,7 +448,7 @@ def test_an_attribution_has_sums_logits_no_error_and_all_forward_passes() -> Non
 
 def test_additivity_is_the_share_of_the_masks_variance_that_the_values_give() -> None:
     model = trained_like(RESNET)
-    settings = ExplainSettings(n_segments=4, seed=3)
+    settings = plain_settings(n_segments=4, seed=3)
     game = game_of(ecg(), settings)
     values = np.random.default_rng(0).normal(size=(N_CLASSES, 28))
     r2, n_forwards = additivity(model, game, values, settings, number=2)
@@ -463,7 +464,7 @@ def test_additivity_is_the_share_of_the_masks_variance_that_the_values_give() ->
 def test_additivity_is_one_for_the_right_values_zero_for_none_and_below_for_wrong_ones() -> None:
     model = frozen(Linear())
     said, game = explained("deeplift", model)
-    settings = ExplainSettings(n_segments=4)
+    settings = plain_settings(n_segments=4)
     for factor, expected in {1.0: 1.0, 0.0: 0.0, -1.0: -3.0}.items():
         r2, _ = additivity(model, game, factor * said.values, settings)
         np.testing.assert_allclose(r2, expected, atol=1e-8)

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
 from leadlens.ecg.criteria import meets
 from leadlens.ecg.decimate import decimate
@@ -19,7 +20,6 @@ from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError
 from leadlens.explain.neutral import median_beat, normal_beat, normal_beats
 from leadlens.explain.replacement import isoelectric
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES, beats_of
 from leadlens.explain.window import make_game
 from leadlens.simulate import CohortSettings, programme_batch, recording_of
@@ -145,7 +145,7 @@ def test_a_lead_without_a_normal_beat_is_refused() -> None:
 
 
 def test_a_window_with_this_replacement_has_normal_waves_where_players_are_off() -> None:
-    chosen = ExplainSettings(replacement="median_beat", pieces="waves")
+    chosen = plain_settings(replacement="median_beat", pieces="waves")
     recording = ecg("LBBB")
     game = make_game(recording.signal, STANDARD_LEADS, 500.0, "mV", chosen)
     masks = np.ones((1, game.players.n_players), bool)
@@ -159,7 +159,7 @@ def test_a_window_with_this_replacement_has_normal_waves_where_players_are_off()
 
 def test_whole_leads_and_segments_find_their_beats_themselves() -> None:
     for pieces in ("whole", "segments"):
-        chosen = ExplainSettings(replacement="median_beat", pieces=pieces)
+        chosen = plain_settings(replacement="median_beat", pieces=pieces)
         game = make_game(ecg("NSR").signal, STANDARD_LEADS, 500.0, "mV", chosen)
         np.testing.assert_allclose(game.without.numpy(), neutral("NSR"), atol=1e-6)
 

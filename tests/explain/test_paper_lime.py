@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from plain_settings import plain_settings
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ LEADS = ("I", "II", "V1")
 CODES = ("164889003", "426783006")
 N_SAMPLES = 10
 N = len(LEADS) * N_SAMPLES
-SETTINGS = ExplainSettings(pieces="whole")
+SETTINGS = plain_settings(pieces="whole")
 
 
 class Network(nn.Module):
@@ -152,9 +153,7 @@ def test_the_network_is_shown_draws_around_the_background_and_the_ecg_itself() -
 @pytest.mark.parametrize("groups", ["frontal_and_chest", "frontal_or_chest", "displayed"])
 def test_players_are_the_displayed_leads_and_said_not_to_be_identifiable(groups: str) -> None:
     signal = window()
-    settings = ExplainSettings.model_validate(
-        {"lead_groups": groups, "pieces": "segments", "n_segments": 2}
-    )
+    settings = plain_settings(lead_groups=groups, n_segments=2)
     said = recipe_of()(model_of(Network(bends=True), signal), game_of(signal, settings), settings)
     assert tuple(said.players.groups) == LEADS
     assert said.players.n_players == 6
@@ -169,7 +168,7 @@ def test_players_are_the_displayed_leads_and_said_not_to_be_identifiable(groups:
 @pytest.mark.parametrize("aggregate", ["absolute", "signed"])
 def test_a_players_value_is_the_sum_of_its_features_weights(aggregate: str) -> None:
     signal = window()
-    settings = ExplainSettings(pieces="segments", n_segments=2)
+    settings = plain_settings(pieces="segments", n_segments=2)
     recipe = recipe_of(aggregate=aggregate)
     said = recipe(model_of(Network(bends=True), signal), game_of(signal, settings), settings)
     expected = np.zeros((2, len(LEADS), 2))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from leadlens.explain.designs import Design, lime, make_design
 from leadlens.explain.perturbation import estimates
-from leadlens.explain.settings import ExplainSettings
 
 N_PLAYERS = 14
 EACH = np.eye(N_PLAYERS)
@@ -15,7 +15,7 @@ EACH = np.eye(N_PLAYERS)
 
 def masks_of(kind: str, n_players: int = N_PLAYERS) -> np.ndarray:
     chosen = {"design": kind, "n_samples": 90 if n_players < 40 else 512}
-    return make_design(n_players, ExplainSettings.model_validate(chosen)).masks
+    return make_design(n_players, plain_settings(**chosen)).masks
 
 
 def lime_weights(masks: np.ndarray, width: float) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_settings import plain_settings
 
 from leadlens.ecg.leads import (
     CHEST_LEADS,
@@ -56,7 +57,7 @@ def random_masks(n_players: int, seed: int, n: int = 20) -> np.ndarray:
 def test_every_masked_window_obeys_the_limb_lead_equations(
     groups: LeadGroups, replaced: str, seed: int, n_segments: int
 ) -> None:
-    chosen = ExplainSettings(lead_groups=groups, n_segments=n_segments, replacement=replaced)
+    chosen = plain_settings(lead_groups=groups, n_segments=n_segments, replacement=replaced)
     players = players_of(chosen)
     masks = random_masks(players.n_players, seed)
     said = masked(window(seed), masks, chosen)
@@ -66,7 +67,7 @@ def test_every_masked_window_obeys_the_limb_lead_equations(
 
 
 def test_masking_displayed_leads_one_by_one_breaks_the_equations_and_says_so() -> None:
-    chosen = ExplainSettings(lead_groups="displayed", n_segments=2)
+    chosen = plain_settings(lead_groups="displayed", n_segments=2)
     players = players_of(chosen)
     assert not players.is_identifiable
     assert np.median(limb_lead_residual(masked(window(1), random_masks(24, 1), chosen))) > 0.1
@@ -77,7 +78,7 @@ def test_masking_displayed_leads_one_by_one_breaks_the_equations_and_says_so() -
 def test_the_mask_that_keeps_every_player_gives_the_window_itself(
     groups: LeadGroups, replaced: str
 ) -> None:
-    chosen = ExplainSettings(lead_groups=groups, n_segments=7, replacement=replaced)
+    chosen = plain_settings(lead_groups=groups, n_segments=7, replacement=replaced)
     players = players_of(chosen)
     everything = np.ones((1, players.n_players), bool)
     np.testing.assert_allclose(masked(window(2), everything, chosen)[0], window(2), atol=1e-6)
@@ -85,7 +86,7 @@ def test_the_mask_that_keeps_every_player_gives_the_window_itself(
 
 @pytest.mark.parametrize("groups", ["frontal_and_chest", "frontal_or_chest", "displayed"])
 def test_a_player_that_is_off_changes_its_own_leads_and_samples_alone(groups: LeadGroups) -> None:
-    chosen = ExplainSettings(lead_groups=groups, n_segments=4)
+    chosen = plain_settings(lead_groups=groups, n_segments=4)
     players = players_of(chosen)
     signal = window(3)
     for number in range(players.n_players):
@@ -101,7 +102,7 @@ def test_a_player_that_is_off_changes_its_own_leads_and_samples_alone(groups: Le
 
 
 def test_in_the_independent_basis_a_chest_lead_moves_alone_and_lead_one_moves_five() -> None:
-    chosen = ExplainSettings(lead_groups="independent", pieces="whole")
+    chosen = plain_settings(lead_groups="independent", pieces="whole")
     signal = window(4)
 
     def changed(lead: str) -> set[str]:
@@ -116,7 +117,7 @@ def test_in_the_independent_basis_a_chest_lead_moves_alone_and_lead_one_moves_fi
 
 def test_the_groups_of_each_kind() -> None:
     def groups(kind: LeadGroups, leads: tuple[str, ...] = STANDARD_LEADS) -> dict[str, object]:
-        return dict(players_of(ExplainSettings(lead_groups=kind), leads=leads).groups)
+        return dict(players_of(plain_settings(lead_groups=kind), leads=leads).groups)
 
     one_by_one = {lead: (lead,) for lead in CHEST_LEADS}
     assert groups("frontal_and_chest") == {"frontal plane": LIMB_LEADS, **one_by_one}
@@ -136,7 +137,7 @@ def test_the_groups_of_each_kind() -> None:
 def test_displayed_leads_are_identifiable_while_they_are_independent(
     leads: tuple[str, ...], is_possible: bool
 ) -> None:
-    players = players_of(ExplainSettings(lead_groups="displayed"), leads=leads)
+    players = players_of(plain_settings(lead_groups="displayed"), leads=leads)
     assert players.is_identifiable == is_possible
 
 
@@ -145,7 +146,7 @@ def test_displayed_leads_are_identifiable_while_they_are_independent(
 def test_segments_cover_the_window_without_gap_or_overlap_and_are_equally_long(
     n_samples: int, n_segments: int
 ) -> None:
-    chosen = ExplainSettings(n_segments=n_segments)
+    chosen = plain_settings(n_segments=n_segments)
     if n_segments > n_samples:
         with pytest.raises(ConfigError, match=f"{n_segments} segments in a window of {n_samples}"):
             players_of(chosen, n_samples)
@@ -159,7 +160,7 @@ def test_segments_cover_the_window_without_gap_or_overlap_and_are_equally_long(
 
 
 def test_players_are_named_by_group_and_segment_in_the_order_of_masks() -> None:
-    players = players_of(ExplainSettings(lead_groups="frontal_or_chest", n_segments=2))
+    players = players_of(plain_settings(lead_groups="frontal_or_chest", n_segments=2))
     names = ("frontal plane [0]", "frontal plane [1]", "chest [0]", "chest [1]")
     assert players.names == names
     lead, piece = (players.sums[kind] for kind in ("lead", "piece"))
@@ -176,7 +177,7 @@ def test_the_independent_basis_needs_twelve_leads_in_millivolts(
     leads: tuple[str, ...], units: str
 ) -> None:
     with pytest.raises(ConfigError, match="'independent' need the twelve leads in mV"):
-        make_players(leads, 60, units, ExplainSettings(lead_groups="independent"))  # type: ignore[arg-type]
+        make_players(leads, 60, units, plain_settings(lead_groups="independent"))  # type: ignore[arg-type]
 
 
 def test_the_isoelectric_line_of_independent_leads_is_their_median() -> None:
@@ -213,7 +214,7 @@ def test_what_was_not_recorded_stays_missing_and_does_not_spread(
     signal = make_ecg(fs=50, duration=2).signal.copy()
     signal[:, 80:] = np.nan
     signal[7] = np.nan
-    chosen = ExplainSettings(n_segments=4, replacement=replaced)
+    chosen = plain_settings(n_segments=4, replacement=replaced)
     players = players_of(chosen, 100)
     masks = random_masks(players.n_players, 1)
     said = masked(signal, masks, chosen)
@@ -224,7 +225,7 @@ def test_in_the_independent_basis_what_was_not_recorded_stays_in_its_own_leads()
     signal = window(9)
     signal[STANDARD_LEADS.index("V6"), 10:20] = np.nan
     signal[STANDARD_LEADS.index("II"), 40:] = np.nan
-    chosen = ExplainSettings(lead_groups="independent", pieces="whole")
+    chosen = plain_settings(lead_groups="independent", pieces="whole")
     missing = np.isnan(masked(signal, random_masks(8, 2), chosen))
     expected = np.zeros((12, 60), bool)
     expected[11, 10:20] = True

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.ecg.delineate import delineate
@@ -15,7 +16,6 @@ from leadlens.explain.explainers import explainer
 from leadlens.explain.frozen import FrozenModel
 from leadlens.explain.game import Game
 from leadlens.explain.players import TIMING
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.timing import REFERENCE_PR, REFERENCE_QTC, REFERENCE_RR
 from leadlens.explain.waves import beats_of
 from leadlens.explain.window import make_game
@@ -23,7 +23,7 @@ from leadlens.simulate import Batch, CohortSettings, programme_batch, recording_
 
 RATE, REGULARITY, PR, QT = (tuple(name != other for other in TIMING) for name in TIMING)
 REGULAR = ("NSR", "SB", "STach", "SA", "IAVB", "LQT")
-CHOSEN = ExplainSettings(timing=True, pieces="whole", lead_groups="frontal_or_chest")
+CHOSEN = plain_settings(timing=True, pieces="whole", lead_groups="frontal_or_chest")
 
 
 @cache
@@ -154,7 +154,7 @@ def test_a_model_of_the_rate_is_explained_by_the_rate(name: str) -> None:
         recording.signal, STANDARD_LEADS, 500.0, "mV", CHOSEN, without=recording.signal
     )
     model = FrozenModel(Rate(), ("rate",), torch.zeros(12, 1), torch.ones(12, 1))
-    said = explainer("exact_shapley")(model, game, ExplainSettings(method="exact_shapley"), 0)
+    said = explainer("exact_shapley")(model, game, plain_settings(method="exact_shapley"), 0)
     expected = 0.1 * (60.0 / float(np.median(recorded(name).rr)) - 75.0)
     share = said.values[0] / expected
     assert share[game.players.names.index("rate")] == pytest.approx(1.0, abs=0.03)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from judged_models import DURATION, FS, SETTINGS, asked, bundle_of, linear, resnet
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -78,7 +79,7 @@ def test_a_map_that_does_not_look_at_the_model_stays_when_the_weights_go(
 
 def test_a_lead_that_the_network_does_not_see_has_no_part(ecg: Recording) -> None:
     assert dummy_share(*asked(ecg, linear()), SETTINGS, 0) < 1e-3
-    exact = ExplainSettings(method="exact_shapley", pieces="whole")
+    exact = plain_settings(method="exact_shapley", pieces="whole")
     assert dummy_share(*asked(ecg, resnet(), exact), exact, 0) < 1e-5
 
 

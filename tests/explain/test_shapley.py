@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from plain_settings import plain_settings
 
 from leadlens.errors import ConfigError
-from leadlens.explain.designs import Design, exact_shapley, kernel_shap, make_design, occlusion
+from leadlens.explain.designs import (
+    Design,
+    exact_shapley,
+    kernel_shap,
+    make_design,
+    occlusion,
+    shapley,
+)
 from leadlens.explain.perturbation import estimates
-from leadlens.explain.settings import ExplainSettings
 
 Worth = Callable[[np.ndarray], np.ndarray]
 
@@ -62,6 +69,7 @@ def test_the_values_share_out_the_difference_between_all_on_and_all_off(n_player
     for design in (
         exact_shapley(n_players),
         kernel_shap(n_players, 64, np.random.default_rng(0)),
+        shapley(n_players, 64, np.random.default_rng(0)),
     ):
         assert values_of(design, worth).sum() == pytest.approx(ends[0] - ends[1], abs=1e-9)
 
@@ -106,6 +114,29 @@ def test_drawn_coalitions_come_to_the_exact_values_within_their_standard_errors(
     assert (np.abs(values.mean(axis=0) - exact) < 4.5 * mean_error + 0.02 * np.abs(exact)).all()
 
 
+def test_simpsons_rule_gives_the_exact_values_where_no_four_columns_cancel() -> None:
+    n_players = 12
+    worth = any_game(n_players, 3)
+    exact = values_of(exact_shapley(n_players), worth)
+    design = shapley(n_players, 2048, np.random.default_rng(5))
+    assert len(design.masks) == 2048 + 2 * n_players + 2
+    np.testing.assert_allclose(values_of(design, worth), exact, atol=1e-9)
+
+
+def test_with_fewer_masks_simpsons_rule_is_right_within_its_standard_errors() -> None:
+    n_players = 12
+    worth = any_game(n_players, 3)
+    exact = values_of(exact_shapley(n_players), worth)
+    off, errors = [], []
+    for number in range(200):
+        design = shapley(n_players, 64, np.random.default_rng(number))
+        values, error, _ = estimates(design, worth(design.masks)[:, None], np.eye(n_players))
+        off.append(values[0] - exact)
+        errors.append(error[0])
+    assert (np.abs(off) < 1.96 * np.array(errors)).mean() > 0.9
+    assert np.abs(np.mean(off, axis=0)).max() < 0.2 * np.std(off)
+
+
 def test_every_drawn_coalition_comes_with_its_complement() -> None:
     design = kernel_shap(42, 300, np.random.default_rng(0))
     of_draw = [design.masks[design.drawn == number] for number in range(design.drawn.max() + 1)]
@@ -127,9 +158,9 @@ def test_occlusion_is_what_is_lost_without_one_player() -> None:
     np.testing.assert_allclose(values_of(occlusion(9), worth), lost, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", ["exact_shapley", "kernel_shap", "occlusion", "lime"])
+@pytest.mark.parametrize("method", ["exact_shapley", "shapley", "kernel_shap", "occlusion", "lime"])
 def test_values_that_add_up_have_an_r2_of_one_and_two_equal_players_a_low_one(method: str) -> None:
-    chosen = ExplainSettings.model_validate({"method": method, "n_samples": 64, "ridge": 0.0})
+    chosen = plain_settings(**{"method": method, "n_samples": 64, "ridge": 0.0})
     design = make_design(7, chosen)
     slopes = np.arange(7.0)
     either = 5.0 * (design.masks[:, 0] | design.masks[:, 1])

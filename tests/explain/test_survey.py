@@ -1,9 +1,11 @@
 """A survey: many recordings explained, kept in parts, the same whoever does it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 from recordings import ListSource, make_recording
 
 from leadlens.bundle import Bundle, load_bundle, save_bundle
@@ -11,9 +13,9 @@ from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.engines.local import LocalEngine
-from leadlens.errors import StoreError
+from leadlens.errors import ConfigError, StoreError
 from leadlens.explain import survey as surveying
-from leadlens.explain.settings import ExplainSettings
+from leadlens.explain.sampling import drawn_window
 from leadlens.explain.survey import Survey, has_survey, run_survey
 from leadlens.explain.window import explain_window
 from leadlens.models.registry import build_model
@@ -21,7 +23,7 @@ from leadlens.models.settings import ResNetSettings
 
 CODES = ("164889003", "426783006")
 N = 21
-CHOSEN = ExplainSettings(n_segments=2, pieces="segments")
+CHOSEN = plain_settings(n_segments=2, pieces="segments")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,30 @@ def test_every_recording_is_explained_as_it_would_be_alone(survey: Survey, tmp_p
     assert lead.standard_error.shape == (2, 7)
 
 
+def test_of_a_long_recording_the_drawn_window_is_explained(survey: Survey, tmp_path: Path) -> None:
+    recordings = tuple(make_recording(100, 12.0, seed=number) for number in range(8))
+    ingest(ListSource(recordings), tmp_path / "long", IngestSettings(fs=100, duration=4))
+    store, bundle = surveying.open_store(tmp_path / "long"), load_bundle(survey.bundle)
+    longer = replace(survey, store=tmp_path / "long", positions=tuple(range(8)))
+    drawn = []
+    for number, attribution in run_survey(longer, tmp_path / "s"):
+        windows = store.signal(store.windows_of[number])
+        assert len(windows) == 3
+        chosen = drawn_window(store.keys[number], 3, survey.settings.seed)
+        expected = explain_window(bundle, windows[chosen], "mV", survey.settings, number)
+        np.testing.assert_allclose(attribution.values, expected.values, atol=1e-6)
+        drawn.append(chosen)
+    assert set(drawn) == {0, 1, 2}
+
+
+def test_windows_are_drawn_evenly_by_recording_and_seed() -> None:
+    keys = [f"hospital/E{number:05d}" for number in range(3000)]
+    counts = np.bincount([drawn_window(key, 3, 0) for key in keys])
+    assert counts.min() > 900
+    assert [drawn_window(key, 3, 0) for key in keys] != [drawn_window(key, 3, 1) for key in keys]
+    assert {drawn_window(key, 1, 0) for key in keys} == {0}
+
+
 def test_two_workers_keep_what_one_keeps(survey: Survey, tmp_path: Path) -> None:
     for name, engine in (("one", LocalEngine(1)), ("two", LocalEngine(2))):
         run_survey(survey, tmp_path / name, engine)
@@ -116,7 +142,7 @@ def test_a_damaged_part_is_made_again(survey: Survey, tmp_path: Path, content: b
 def test_recordings_without_beats_are_listed_where_waves_are_the_players(
     survey: Survey, tmp_path: Path
 ) -> None:
-    waves = ExplainSettings(pieces="waves", timing=False)
+    waves = plain_settings(pieces="waves", timing=False)
     surveyed = run_survey(
         Survey(survey.bundle, survey.store, survey.positions, waves, part_size=4), tmp_path / "s"
     )
@@ -138,3 +164,13 @@ def test_a_folder_of_another_survey_is_refused_or_replaced(survey: Survey, tmp_p
     replaced = run_survey(other, tmp_path / "s", replaces=True)
     assert [number for number, _ in replaced] == list(range(6))
     assert len(list((tmp_path / "s").glob("part-*"))) == 2
+
+
+def test_a_survey_has_no_twins_and_claims_no_folder_for_them(
+    survey: Survey, tmp_path: Path
+) -> None:
+    settings = CHOSEN.model_copy(update={"replacement": "healthy_twin"})
+    other = Survey(survey.bundle, survey.store, survey.positions, settings)
+    with pytest.raises(ConfigError, match="needs the ECG without the diagnosis"):
+        run_survey(other, tmp_path / "s")
+    assert not (tmp_path / "s").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from plain_settings import plain_settings
 from torch import Tensor, nn
 
 from leadlens.bundle import Bundle, BundleConfig
@@ -14,7 +15,6 @@ from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.errors import ConfigError
 from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.players import TIMING, Players, make_players
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.truth import (
     RIGHT_TIMING,
     lift,
@@ -33,7 +33,7 @@ V1, V2 = STANDARD_LEADS.index("V1"), STANDARD_LEADS.index("V2")
 
 
 def players_of(n_segments: int = 10, n_samples: int = N, timing: bool = False) -> Players:
-    settings = ExplainSettings(n_segments=n_segments, timing=timing)
+    settings = plain_settings(n_segments=n_segments, timing=timing)
     return make_players(STANDARD_LEADS, n_samples, "mV", settings)
 
 
@@ -146,7 +146,7 @@ def test_a_rate_that_covers_the_whole_ecg_takes_nothing_out() -> None:
 
 
 def test_shuffled_is_the_mean_mass_over_all_places_of_the_values() -> None:
-    settings = ExplainSettings(pieces="waves")
+    settings = plain_settings(pieces="waves")
     wave_of = np.repeat(np.arange(6), [5, 10, 15, 20, 20, 30])
     players = make_players(STANDARD_LEADS, N, "mV", settings, wave_of)
     mask = box(V1, 10, 35) | box(0, 0, 12)
@@ -264,7 +264,7 @@ def test_what_a_linear_model_uses_is_its_weights_times_the_effect(pair: Batch) -
     change = effect(pair, 0, "RBBB")
     signal = twelve_leads(clean_leads(pair, pair.programme, 0))
     bundle = Bundle(Path("nowhere"), config, Sum(weights))
-    said = model_truth(bundle, signal, change, ExplainSettings(pieces="waves"))
+    said = model_truth(bundle, signal, change, plain_settings(pieces="waves"))
     parts = weights * change.mean(axis=1, dtype=np.float64)
     expected = [parts[:6].sum(), *parts[6:]]
     np.testing.assert_allclose(said.values[0], expected, atol=1e-5)

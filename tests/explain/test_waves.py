@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
 from leadlens.data.sources import CohortSource
 from leadlens.ecg.delineate import Delineation, delineate
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.resample import resample
 from leadlens.errors import SignalError
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES, beats_of, wave_at
 from leadlens.explain.window import make_game
 from leadlens.simulate import CohortSettings
 
-WAVE_PLAYERS = ExplainSettings(pieces="waves")
+WAVE_PLAYERS = plain_settings(pieces="waves")
 
 
 def beats(**changes: list[float]) -> Delineation:

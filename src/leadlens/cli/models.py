@@ -132,7 +132,7 @@ def predict(
 
 def explain(
     model: ModelArgument,
-    file: Annotated[Path, typer.Argument(help="One ECG file.")],
+    file: Annotated[Path, typer.Argument(help="One ECG file; with --judge also a folder.")],
     names: Annotated[
         list[str] | None,
         typer.Option("--diagnosis", help="Abbreviation or code (default: those given)."),
@@ -150,10 +150,31 @@ def explain(
     figures: Annotated[
         Path | None, typer.Option(help="Folder for each drawing as SVG and PNG, too.")
     ] = None,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Print how far the explainer can be trusted, no page.")
+    ] = False,
+    n: Annotated[
+        int | None, typer.Option(min=1, help="ECGs of a folder to judge on (default: 10).")
+    ] = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show which leads, and when, made a model say so, on ECG paper."""
+    if judge:
+        if out_file or figures or window or (layout, order) != ("3x4", "standard"):
+            raise ConfigError(
+                "--judge prints a card of first windows and draws nothing: "
+                "leave out --out, --figures, --window, --layout and --order"
+            )
+        from leadlens.cli.judging import judge_files
+
+        changed = apply_changes({}, tuple(changes or ()))
+        judge_files(model, _files([file]), tuple(names or ()), n or 10, changed, as_json)
+        return
+    if n is not None:
+        raise ConfigError(f"--n {n} is the number of ECGs to judge on: use it with --judge")
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder: name one ECG file, or judge on all with --judge")
     from leadlens.report.explanation_page import explain_file
 
     target = out_file or Path(f"{file.stem}-explained.html")
@@ -174,6 +195,8 @@ def explain(
         return
     for item in said["diagnoses"]:
         out.print(f"{item['abbreviation']}: {item['sentence']}", markup=False, highlight=False)
+    for name, why in said["skipped"].items():
+        say(f"not explained: {name}: {why}")
     out.print(f"page: {target}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ Every perturbation method is linear in the logits: values = solve @ logits. `sol
 design alone, so it is made once and serves every ECG and every class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from math import comb
@@ -12,15 +12,17 @@ from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.linalg import hadamard
 
 from leadlens.errors import ConfigError
+from leadlens.explain.orthogonal import all_masks, folded_hadamard
 from leadlens.explain.settings import ExplainSettings
 
 N_DESIGNS: Final = 16
 """Designs that a data set cycles through: with a single one its error never averages out."""
 MOST_EXACT: Final = 12
 """Players of which every coalition is tried: 4,096 forward passes."""
+N_MASKS: Final = 256
+"""Of a design, for each of many ECGs, whose noise averages out."""
 NOT_DRAWN: Final = -1
 
 Array = np.ndarray
@@ -58,18 +60,21 @@ def make_design(n_players: int, settings: ExplainSettings, number: int = 0) -> D
         ConfigError: the method cannot tell so many players apart with these settings.
     """
     rng = np.random.default_rng([settings.seed, number])
+    n_masks = settings.n_samples or N_MASKS
     if settings.method == "exact_shapley":
         return exact_shapley(n_players)
     if settings.method == "occlusion":
         return occlusion(n_players)
     if settings.method == "kernel_shap":
-        return kernel_shap(n_players, settings.n_samples, rng)
-    masks = (
-        _bernoulli(n_players, settings.n_samples, rng)
-        if settings.design == "bernoulli"
-        else _folded_hadamard(n_players, rng)
+        return kernel_shap(n_players, n_masks, rng)
+    if settings.method == "shapley":
+        return shapley(n_players, n_masks, rng)
+    if settings.design == "bernoulli":
+        masks = _bernoulli(n_players, n_masks, rng)
+        return lime(masks, settings.ridge, settings.kernel_width)
+    return orthogonal_lime(
+        folded_hadamard(n_players, n_masks, rng), settings.ridge, settings.kernel_width
     )
-    return lime(masks, settings.ridge, settings.kernel_width)
 
 
 def lime(masks: Bool[Array, "mask player"], ridge: float, kernel_width: float) -> Design:
@@ -84,6 +89,25 @@ def lime(masks: Bool[Array, "mask player"], ridge: float, kernel_width: float) -
     return Design(masks, solve, weights, "residual", np.full(len(masks), NOT_DRAWN))
 
 
+def orthogonal_lime(masks: Bool[Array, "mask player"], ridge: float, kernel_width: float) -> Design:
+    """Return `lime` on masks of which the second half complements the first.
+
+    What a mask and its complement have in common, such as interactions of two players, enters
+    neither the values nor their errors. The unmasked ECG is shown too, and not fitted.
+    """
+    fit = lime(masks, ridge, kernel_width)
+    if len(masks) == 2 ** masks.shape[1]:
+        return replace(fit, error="none")
+    pairs = np.tile(np.arange(len(masks) // 2), 2)
+    return Design(
+        masks=np.vstack([np.ones((1, masks.shape[1]), bool), masks]),
+        solve=np.pad(fit.solve, ((0, 0), (1, 0))),
+        weights=np.append(0.0, fit.weights) * (1 + 1 / len(masks)),
+        error="drawn",
+        drawn=np.append(NOT_DRAWN, pairs),
+    )
+
+
 def exact_shapley(n_players: int) -> Design:
     """Return Shapley's values (1953) by all coalitions.
 
@@ -95,7 +119,7 @@ def exact_shapley(n_players: int) -> Design:
             f"exact_shapley tries every coalition, and {n_players} players have "
             f"2^{n_players}: at most {MOST_EXACT} (use 'pieces: whole', or 'kernel_shap')"
         )
-    masks = _all_coalitions(n_players)
+    masks = all_masks(n_players)
     size = masks.sum(axis=1)
     after = np.array([1.0 / (n_players * comb(n_players - 1, max(s - 1, 0))) for s in size])
     before = np.array(
@@ -105,6 +129,39 @@ def exact_shapley(n_players: int) -> Design:
     solve = np.vstack([(size == 0).astype(float), values])
     n_masks = len(masks)
     return Design(masks, solve, np.ones(n_masks), "none", np.full(n_masks, NOT_DRAWN))
+
+
+def shapley(n_players: int, n_masks: int, rng: np.random.Generator) -> Design:
+    """Return Shapley's values by Simpson's rule on the multilinear extension (Owen 1972).
+
+    A value is the mean over p of what the player adds where each other is on with probability p. At
+    the ends this is what is lost without the player alone and what it alone gives; in the middle
+    its effect in orthogonal masks, `n_masks` of them. Exact for interactions of up to four players,
+    but for what such masks mix; standard errors are of the middle alone. The values add up to the
+    difference between all on and all off.
+    """
+    middle = folded_hadamard(n_players, n_masks, rng)
+    if len(middle) == 2**n_players and n_players <= MOST_EXACT:
+        return exact_shapley(n_players)
+    alone = np.eye(n_players, dtype=bool)
+    ends = np.array([[True] * n_players, [False] * n_players])
+    n_ends, n_all = 2 * n_players + 2, 2 * n_players + 2 + len(middle)
+    values = np.zeros((n_players, n_all))
+    values[:, 0], values[:, 1] = 1 / 6, -1 / 6
+    values[:, 2:n_ends] = np.hstack([-np.eye(n_players), np.eye(n_players)]) / 6
+    values[:, n_ends:] = 4 / 6 * np.where(middle.T, 2.0, -2.0) / len(middle)
+    wanted = np.zeros(n_all)
+    wanted[:2] = 1.0, -1.0
+    values += (wanted - values.sum(axis=0)) / n_players
+    is_middle = np.arange(n_all) >= n_ends
+    pairs = np.tile(np.arange(len(middle) // 2), 2)
+    return Design(
+        masks=np.vstack([ends, ~alone, alone, middle]),
+        solve=np.vstack([wanted == -1.0, values]),
+        weights=is_middle * n_all / len(middle),
+        error="drawn",
+        drawn=np.concatenate([np.full(n_ends, NOT_DRAWN), pairs]),
+    )
 
 
 def occlusion(n_players: int) -> Design:
@@ -204,12 +261,6 @@ def _of_size(n_players: int, size: int) -> Bool[Array, "mask player"]:
     return masks if 2 * size == n_players else np.vstack([masks, ~masks])
 
 
-def _all_coalitions(n_players: int) -> Bool[Array, "mask player"]:
-    """Return every mask, that which keeps all first."""
-    numbers = np.arange(2**n_players)[::-1]
-    return (numbers[:, None] >> np.arange(n_players)) % 2 == 1
-
-
 def _bernoulli(
     n_players: int, n_samples: int, rng: np.random.Generator
 ) -> Bool[Array, "mask player"]:
@@ -222,21 +273,6 @@ def _bernoulli(
     masks = rng.random((n_samples, n_players)) < 0.5
     masks[0] = True
     return masks
-
-
-def _folded_hadamard(n_players: int, rng: np.random.Generator) -> Bool[Array, "mask player"]:
-    """Return columns of a Hadamard matrix and their negatives.
-
-    They are orthogonal to each other and to the intercept; folded over, main effects are free of
-    two-player interactions. The matrix' first row is all ones.
-    """
-    order = 1 << n_players.bit_length()
-    if 2 * order < 3 * (n_players + 1):
-        # Too few masks beyond the players leave the error and R2 undetermined.
-        order *= 2
-    columns = 1 + rng.permutation(order - 1)[:n_players]
-    half = hadamard(order, dtype=np.int8)[:, columns] > 0
-    return np.concatenate([half, ~half])
 
 
 @lru_cache(maxsize=16 * N_DESIGNS)

@@ -1,6 +1,7 @@
 """Explainers by name; all have one signature, a user's own too."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Final, cast
 
@@ -14,7 +15,7 @@ from leadlens.explain.settings import ExplainSettings
 Explainer = Callable[[FrozenModel, Game, ExplainSettings, int], Attribution]
 """Takes the model, the window and its players, the settings, and the number of the ECG."""
 
-PERTURBATION: Final = ("lime", "kernel_shap", "exact_shapley", "occlusion")
+PERTURBATION: Final = ("lime", "shapley", "kernel_shap", "exact_shapley", "occlusion")
 GRADIENT: Final = {
     "integrated_gradients": "leadlens.explain.gradients:integrated_gradients",
     "deeplift": "leadlens.explain.deeplift:deeplift",
@@ -27,12 +28,18 @@ EXPLAINERS: Final[dict[str, str | Explainer]] = {
     "paper_lime": "leadlens.explain.paper_lime:paper_lime",
 }
 """An explainer, or where it is: what needs an extra is imported when it is asked for."""
+BY_DIAGNOSIS: Final = ("paper_lime",)
+"""Explainers that pay for each diagnosis anew, and take which of them are asked for."""
 LEAD_BLIND: Final = ("cam", "grad_cam")
 """Explainers that know when, not in which lead: all lead groups get the same."""
 
 
-def explainer(name: str) -> Explainer:
+def explainer(name: str, asked: tuple[str, ...] | None = None) -> Explainer:
     """Return the explainer called `name`, or the one at "package.module:function".
+
+    Args:
+        name: of the explainer.
+        asked: codes of the diagnoses that are wanted, for one that pays for each (None: all).
 
     Raises:
         ConfigError: there is none.
@@ -45,6 +52,8 @@ def explainer(name: str) -> Explainer:
     if not colon:
         raise choices("explainer", name, tuple(EXPLAINERS))
     try:
-        return cast(Explainer, getattr(import_module(module), function))
+        made = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"explainer {name}: {error}") from error
+    is_narrowed = asked is not None and name in BY_DIAGNOSIS
+    return cast(Explainer, partial(made, asked=asked) if is_narrowed else made)

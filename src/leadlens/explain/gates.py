@@ -1,11 +1,11 @@
 """Gates: whether an explanation may be shown, and if not, why."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy.stats import mannwhitneyu
 
+from leadlens.evaluation.skill import Skill
 from leadlens.explain.attribution import Attribution
 
 MIN_R2: Final = 0.5
@@ -20,12 +20,27 @@ MIN_AUROC: Final = 0.7
 network learns that: its AUROC on others is then truly above 0.5, but nothing to explain."""
 
 
-def attribution_gate(attribution: Attribution, column: int) -> str | None:
+def explanation_gate(
+    attribution: Attribution, column: int, skills: Sequence[Skill] | None
+) -> str | None:
     """Return why the explanation of one class in one ECG is withheld, or None.
+
+    Args:
+        attribution: of the ECG.
+        column: the class.
+        skills: the model's on recordings that it has not seen, for all classes; None where they
+            are not known, which closes no gate.
+    """
+    untold = None if skills is None else held_out_gate(skills, column)
+    return untold or attribution_gate(attribution, column)
+
+
+def attribution_gate(attribution: Attribution, column: int) -> str | None:
+    """Return why the explanation of one class in one ECG says too little, or None.
 
     Where the answer hardly depends on the ECG there is nothing to explain, however well the players
     add up. A network that has learned wrong labels by heart is not found by one ECG: see
-    `skill_gate`.
+    `held_out_gate`.
     """
     effect = abs(float(attribution.values[column].sum()))
     if not effect >= MIN_EFFECT:
@@ -37,40 +52,55 @@ def attribution_gate(attribution: Attribution, column: int) -> str | None:
     return None
 
 
-def skill_gate(
-    labels: Bool[np.ndarray, " n"],
-    known: Bool[np.ndarray, " n"],
-    probabilities: Float[np.ndarray, " n"],
-) -> str | None:
-    """Return why no explanation of one diagnosis by this model may be shown, or None.
+def held_out_gate(skills: Sequence[Skill], column: int) -> str | None:
+    """Return why a model of these held-out skills is not asked about one of its classes, or None.
+
+    Of a class with too few held-out recordings its own figures cannot tell (`is_too_thin`): it goes
+    with the others. If the model tells less than half of those that could be tested, it is not
+    asked about this one either; if none could be tested, nothing is known and no gate closes.
+    """
+    if not is_too_thin(skills[column]):
+        return skill_gate(skills[column])
+    tested = [skill for skill in skills if not is_too_thin(skill)]
+    told = sum(skill_gate(skill) is None for skill in tested)
+    if 2 * told >= len(tested):
+        return None
+    return (
+        f"too few unseen recordings test it ({skills[column].counts}), and of the "
+        f"{len(tested)} diagnoses that could be tested the model tells {told}"
+    )
+
+
+def is_too_thin(skill: Skill) -> bool:
+    """Return whether too few recordings leave it open if the model tells a diagnosis.
+
+    Few that are told very well are enough.
+    """
+    n = min(skill.n_positive, skill.n_negative)
+    return n < MIN_RECORDINGS and skill_gate(skill) is not None
+
+
+def skill_gate(skill: Skill) -> str | None:
+    """Return why no explanation of one diagnosis by a model of this skill may be shown, or None.
 
     A model that does not tell the diagnosis from chance on recordings it has not seen
     (Mann-Whitney, one-sided, p >= 0.01), or hardly does, has nothing to explain.
     """
-    with_it, without = probabilities[known & labels], probabilities[known & ~labels]
-    if len(with_it) == 0 or len(without) == 0:
+    if skill.auroc is None or skill.p is None:
         return "no recordings to compare"
-    test = mannwhitneyu(with_it, without, alternative="greater")
-    auroc = float(test.statistic) / (len(with_it) * len(without))
-    if not float(test.pvalue) < MAX_P:
-        return f"the model does not tell it from chance (AUROC {auroc:.2f})"
-    if auroc < MIN_AUROC:
-        shown = np.floor(100 * auroc) / 100
+    if not skill.p < MAX_P:
+        return f"the model does not tell it from chance (AUROC {skill.auroc:.2f})"
+    if skill.auroc < MIN_AUROC:
+        shown = np.floor(100 * skill.auroc) / 100
         return f"the model hardly tells it (AUROC {shown:.2f}, needs {MIN_AUROC:.2f})"
     return None
 
 
-def class_gate(
-    labels: Bool[np.ndarray, " n"],
-    known: Bool[np.ndarray, " n"],
-    probabilities: Float[np.ndarray, " n"],
-    n_explained: int,
-    r2: float,
-) -> str | None:
+def class_gate(skill: Skill, n_explained: int, r2: float) -> str | None:
     """Return why the map's row of one diagnosis is withheld, or None."""
     if n_explained < MIN_RECORDINGS:
         return f"{n_explained} recordings with it explained (needs {MIN_RECORDINGS})"
-    reason = skill_gate(labels, known, probabilities)
+    reason = skill_gate(skill)
     if reason is None and r2 < MIN_R2:
         return _too_little(r2)
     return reason

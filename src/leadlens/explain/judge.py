@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from leadlens.bundle import Bundle
 from leadlens.ecg.recording import Units
 from leadlens.errors import ConfigError
+from leadlens.explain.attribution import Attribution
 from leadlens.explain.explainers import LEAD_BLIND, explainer
 from leadlens.explain.faithfulness import Curves, faithfulness
 from leadlens.explain.frozen import freeze
@@ -62,6 +63,19 @@ class MetricCard:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One explanation and its card.
+
+    Attributes:
+        attribution: of one window.
+        card: of one of its classes.
+    """
+
+    attribution: Attribution
+    card: MetricCard
+
+
 def judge(
     bundle: Bundle,
     windows: Float32[np.ndarray, "window lead time"],
@@ -86,24 +100,41 @@ def judge(
     """
     if len(windows) == 0 or len(windows) != len(columns):
         raise ConfigError(f"{len(windows)} windows and {len(columns)} classes: one for each")
-    return _mean_card([
-        _card(bundle, window, column, units, settings, seed)
+    return mean_card([
+        judge_window(bundle, window, column, units, settings, seed).card
         for window, column in zip(windows, columns, strict=True)
     ])  # fmt: skip
 
 
-def _card(
+def judge_window(
     bundle: Bundle,
     signal: Float32[np.ndarray, "lead time"],
     column: int,
     units: Units,
     settings: ExplainSettings,
-    seed: int,
-) -> MetricCard:
-    """Return the card of one window."""
+    seed: int = 0,
+    without: Float32[np.ndarray, "lead time"] | None = None,
+) -> Judged:
+    """Return the explanation of one class in one window, with its card.
+
+    Args:
+        bundle: the model.
+        signal: as one of the windows of `judge`.
+        column: the class.
+        units: of the window.
+        settings: the explainer and its players.
+        seed: of random orders, subsets and weights.
+        without: what takes the place of masked samples, instead of `settings.replacement`.
+
+    Raises:
+        ConfigError: the settings do not fit the model or the window.
+        SignalError: the players need beats, and none is found.
+    """
     config = bundle.config
     model = freeze(bundle, signal, settings.precision)
-    game = make_game(signal, config.leads, config.fs, units, settings, like=model.like)
+    game = make_game(
+        signal, config.leads, config.fs, units, settings, without=without, like=model.like
+    )
     said = explainer(settings.method)(model, game, settings, 0)
     faith = faithfulness(model, game, said, column, seed)
     is_linked = has_null_space(model, game)
@@ -113,7 +144,7 @@ def _card(
     shift = None
     if tells_leads and is_linked:
         shift = null_space_shift(model, game, settings, column, seed)
-    return MetricCard(
+    card = MetricCard(
         n_windows=1,
         own=faith.own,
         random=faith.random,
@@ -126,10 +157,11 @@ def _card(
         null_space_shift=shift,
         zeroing_shift=zeroing_shift(model, game, column, seed) if is_linked else None,
     )
+    return Judged(said, card)
 
 
-def _mean_card(cards: list[MetricCard]) -> MetricCard:
-    """Return the mean over windows; None where one of them has none."""
+def mean_card(cards: Sequence[MetricCard]) -> MetricCard:
+    """Return the mean over single windows' cards; None where one of them has none."""
     mean: dict[str, Any] = {"n_windows": len(cards)}
     for name in ("own", "random", "amplitude"):
         curves = [getattr(card, name) for card in cards]

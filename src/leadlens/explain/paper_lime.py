@@ -176,7 +176,7 @@ class PaperLime:
         n_forwards: int,
     ) -> PaperAttribution:
         """Return the weights summed over players."""
-        players = _displayed(asked)
+        players = displayed(asked)
         owner = players.owner.ravel()
         shape = (len(model.classes), players.n_players)
         values, r2 = np.full(shape, np.nan), np.full(shape[0], np.nan)
@@ -244,9 +244,20 @@ def standard_draws(
 
 
 def paper_lime(
-    model: FrozenModel, game: Game, settings: ExplainSettings, number: int = 0
+    model: FrozenModel,
+    game: Game,
+    settings: ExplainSettings,
+    number: int = 0,
+    asked: tuple[str, ...] | None = None,
 ) -> PaperAttribution:
-    """Return the attribution of the study's recipe for all diagnoses of `settings.background`.
+    """Return the attribution of the study's recipe, drawn around `settings.background`.
+
+    Args:
+        model: with the scale of the window.
+        game: the window; of its players only the pieces count.
+        settings: with a background.
+        number: of the ECG in a data set.
+        asked: codes of the diagnoses to explain; None: all of the background.
 
     Raises:
         ConfigError: no background is named, or it is not of this model.
@@ -257,11 +268,11 @@ def paper_lime(
             "paper_lime draws around training ECGs: save their leadlens.explain.background and "
             "name the file in 'background'"
         )
-    recipe = PaperLime(load_background(settings.background), answers=_ANSWERS)
+    recipe = PaperLime(load_background(settings.background), asked, answers=_ANSWERS)
     return recipe(model, game, settings, number)
 
 
-def _displayed(players: Players) -> Players:
+def displayed(players: Players) -> Players:
     """Return the displayed leads with the pieces of `players`."""
     return Players(
         leads=players.leads,

@@ -49,7 +49,7 @@ def perturb(
             design.error == "none"
             or n_forwards + len(y) > settings.max_forwards
             or (
-                len(rounds) >= (settings.rounds or 1)
+                len(rounds) >= settings.rounds
                 and _is_precise(error[:, : players.n_players], settings)
             )
         ):
@@ -99,10 +99,10 @@ def _errors(
     if design.error == "none" or design.drawn.max() == NOT_DRAWN:
         return errors
     # Each draw moves the estimate by its own masks' part; draws are independent of each other.
-    is_drawn = design.drawn != NOT_DRAWN
-    of_draw = np.equal.outer(np.arange(n_drawn), design.drawn[is_drawn]).astype(float)
+    order = np.argsort(design.drawn, kind="stable")[np.count_nonzero(design.drawn == NOT_DRAWN) :]
+    starts = np.searchsorted(design.drawn[order], np.arange(n_drawn))
     scale = n_drawn / max(n_drawn - len(design.solve) + 1, 1)
     for column in range(residual.shape[1]):
-        moved = (solve[:, is_drawn] * residual[is_drawn, column]) @ of_draw.T
+        moved = np.add.reduceat(solve[:, order] * residual[order, column], starts, axis=1)
         errors[column] = np.sqrt(scale * (moved**2).sum(axis=1))
     return errors

@@ -7,6 +7,22 @@ from jaxtyping import Float, Int
 
 from leadlens.ecg.leads import LIMB_FROM_I_II, LIMB_LEADS
 from leadlens.ecg.recording import Units
+from leadlens.errors import ConfigError
+from leadlens.explain.settings import ExplainSettings
+
+
+def check_has_twin(settings: ExplainSettings) -> None:
+    """Check settings of explanations that are not given the ECG without the diagnosis.
+
+    Raises:
+        ConfigError: the replacement is 'healthy_twin'.
+    """
+    if settings.replacement == "healthy_twin":
+        raise ConfigError(
+            "replacement 'healthy_twin' needs the ECG without the diagnosis: 'leadlens explain' "
+            "finds it beside simulated files, Python is given it as 'without'; else use "
+            "replacement 'median_beat'"
+        )
 
 
 def isoelectric(

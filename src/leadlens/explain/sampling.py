@@ -1,9 +1,11 @@
-"""Sampling: which recordings of a data set are explained, and in which rows of a map they count."""
+"""Sampling: which recordings and windows are explained, and in which rows of a map they count."""
 
 from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Bool
+
+from leadlens.files import hash_text
 
 Verdict = Literal["with it", "true positives", "misses", "false positives"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("with it", "true positives", "misses", "false positives")
@@ -39,6 +41,14 @@ def choose(
         "misses": with_it & ~given,
         "false positives": _sample(~labels & known & given, n_per_class, rng),
     }
+
+
+def drawn_window(key: str, n_windows: int, seed: int) -> int:
+    """Return which window of a recording is explained, drawn by its key and the seed.
+
+    The first windows of long recordings would show how recordings begin.
+    """
+    return int(hash_text(f"{seed} {key}"), 16) % n_windows
 
 
 def _sample(

@@ -137,7 +137,9 @@ def zeroing_shift(model: FrozenModel, game: Game, column: int, seed: int = 0) ->
     Raises:
         ConfigError: the model's leads or scale do not keep the limb-lead equations.
     """
-    settings = ExplainSettings(method="occlusion", lead_groups="displayed", pieces="whole")
+    settings = ExplainSettings(
+        method="occlusion", lead_groups="displayed", pieces="whole", timing=False
+    )
     signal = game.windows(np.ones((1, game.players.n_players), bool))[0]
     players = make_players(game.players.leads, signal.shape[1], "mV", settings)
     zeroing = Game(players, signal, torch.zeros_like(signal))

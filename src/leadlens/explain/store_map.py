@@ -1,16 +1,17 @@
 """A model explained on a whole store: who is explained, their maps, and which rows are shown."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from leadlens.bundle import load_bundle
 from leadlens.data.store import open_store
 from leadlens.engines.engine import Engine
 from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import StoreError
+from leadlens.evaluation.skill import Skill, skills_of
 from leadlens.explain.gates import class_gate
 from leadlens.explain.global_map import GlobalMap, MapBuilder
 from leadlens.explain.sampling import Chosen, choose
@@ -71,49 +72,46 @@ def map_store(
     positions = tuple(data.recordings[index].tolist())
     survey = Survey(bundle.resolve(), data.store.path.resolve(), positions, settings)
     surveyed = run_survey(survey, folder / "explanations", engine, on_progress)
-    maps = maps_of(surveyed, {verdict: of[index] for verdict, of in counts.items()})
+    maps = maps_of({"": (surveyed, {verdict: of[index] for verdict, of in counts.items()})})
     keys = data.store.keys
     return StoreMap(
         maps=maps,
-        withheld=withheld_of(labels, known, said, maps["lead"]),
+        withheld=withheld_of(skills_of(labels, known, said), maps["lead"]),
         refused={keys[positions[n]]: why for n, why in surveyed.refused().items()},
         n_explained=len(positions),
     )
 
 
-def maps_of(surveyed: Surveyed, counts: Chosen) -> dict[str, GlobalMap]:
-    """Return the map of each kind of player over the explanations of a survey.
+def maps_of(folds: Mapping[str, tuple[Surveyed, Chosen]]) -> dict[str, GlobalMap]:
+    """Return the map of each kind of player over the explanations of one fold or several.
+
+    Args:
+        folds: name -> what was explained, each fold by its own model, and where it counts.
 
     Raises:
         StoreError: no recording could be explained.
     """
     builders: dict[str, MapBuilder] = {}
-    for number, attribution in surveyed:
-        for kind, each in attribution.sums.items():
-            builder = builders.setdefault(kind, MapBuilder(attribution.classes, kind, each.names))
-            builder.add(attribution, {verdict: of[number] for verdict, of in counts.items()})
+    for fold, (surveyed, counts) in folds.items():
+        for number, attribution in surveyed:
+            verdicts = {verdict: of[number] for verdict, of in counts.items()}
+            for kind, each in attribution.sums.items():
+                new = MapBuilder(attribution.classes, kind, each.names)
+                builders.setdefault(kind, new).add(attribution, verdicts, fold)
     if not builders:
-        why = next(iter(surveyed.refused().values()), "there is none with a known diagnosis")
+        refused = (why for surveyed, _ in folds.values() for why in surveyed.refused().values())
+        why = next(refused, "there is none with a known diagnosis")
         raise StoreError(f"no recording could be explained: {why}")
     return {kind: builder.finish() for kind, builder in builders.items()}
 
 
-def withheld_of(
-    labels: Bool[np.ndarray, "n class"],
-    known: Bool[np.ndarray, "n class"],
-    probabilities: Float[np.ndarray, "n class"],
-    summary: GlobalMap,
-) -> dict[str, str]:
-    """Return why rows of a map are not shown, by code."""
-    withheld = {}
-    for column, code in enumerate(summary.classes):
-        reason = class_gate(
-            labels[:, column],
-            known[:, column],
-            probabilities[:, column],
-            int(summary.all_with.n_recordings[column]),
-            float(np.nan_to_num(summary.all_with.r2[column])),
+def withheld_of(skills: Sequence[Skill], summary: GlobalMap) -> dict[str, str]:
+    """Return why rows of a map are not shown, by code; `skills` are those of its classes."""
+    cells = summary.all_with
+    reasons = {
+        code: class_gate(skill, int(n), float(np.nan_to_num(r2)))
+        for code, skill, n, r2 in zip(
+            summary.classes, skills, cells.n_recordings, cells.r2, strict=True
         )
-        if reason:
-            withheld[code] = reason
-    return withheld
+    }
+    return {code: reason for code, reason in reasons.items() if reason}

@@ -22,8 +22,12 @@ from leadlens.engines.engine import Engine
 from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import SignalError, StoreError
 from leadlens.explain.attribution import Attribution, Summed
+from leadlens.explain.background import load_background
 from leadlens.explain.explainers import explainer
+from leadlens.explain.paper_lime import displayed
 from leadlens.explain.players import make_players
+from leadlens.explain.replacement import check_has_twin
+from leadlens.explain.sampling import drawn_window
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.window import explain_window
 from leadlens.files import hash_text, only_writer, read_json, write_json, written_beside
@@ -37,7 +41,9 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Survey:
-    """What is explained: the first window of some recordings of a store.
+    """What is explained: one window of each of some recordings of a store.
+
+    Of a long recording it is drawn (`drawn_window`); a model of shorter windows sees its beginning.
 
     Attributes:
         bundle: the model's folder.
@@ -45,6 +51,8 @@ class Survey:
         positions: of the recordings in the store.
         settings: of each explanation.
         part_size: recordings of a part: seconds to a minute of work.
+        asked: of each position the diagnoses that are wanted, for an explainer that pays for each;
+            None: all.
     """
 
     bundle: Path
@@ -52,6 +60,7 @@ class Survey:
     positions: tuple[int, ...]
     settings: ExplainSettings
     part_size: int = 16
+    asked: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def spans(self) -> list[tuple[int, ...]]:
@@ -62,12 +71,19 @@ class Survey:
 
     def identity(self) -> dict[str, Any]:
         """Return what the explanations depend on."""
+        settings = self.settings.model_dump(mode="json")
+        if self.settings.background is not None:
+            # What is in it counts, not where it lies: a study may be moved.
+            settings["background"] = load_background(self.settings.background).sha256
+        more = {} if self.asked is None else {"asked": hash_text(repr(self.asked))}
         return {
             "weights": load_bundle(self.bundle).config.weights_sha256,
             "index": open_store(self.store).manifest.index_sha256,
             "recordings": hash_text(repr(self.positions)),
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": settings,
             "part_size": self.part_size,
+            "windows": "drawn",
+            **more,
         }
 
 
@@ -90,8 +106,9 @@ def run_survey(
     Raises:
         StoreError: the folder holds another survey, or another run is writing into it.
     """
-    # Before anything is written: a name that is wrong must not claim the folder.
+    # Before anything is written: a setting that is wrong must not claim the folder.
     explainer(survey.settings.method)
+    check_has_twin(survey.settings)
     identity = survey.identity()
     with only_writer(folder):
         other = differences(read_json(folder / _PLAN), identity) if _is_begun(folder) else []
@@ -153,15 +170,18 @@ class Surveyed:
         return found
 
     @cached_property
-    def _config(self) -> BundleConfig:
+    def config(self) -> BundleConfig:
+        """The explained model's."""
         return load_bundle(self.survey.bundle).config
 
     def _attribution(self, kept: dict[str, Any], row: int) -> Attribution:
         """Return one attribution from the arrays of a part."""
-        config = self._config
+        config = self.config
         units: Units = "relative" if kept["is_relative"][row] else "mV"
         piece_of = kept["piece_of"][row].astype(int)
         players = make_players(config.leads, len(piece_of), units, self.survey.settings, piece_of)
+        if self.survey.settings.method == "paper_lime":
+            players = displayed(players)
         sums = {
             kind: Summed(each.names, kept[f"{kind}_values"][row], kept[f"{kind}_error"][row])
             for kind, each in players.sums.items()
@@ -208,11 +228,15 @@ def _write_part(survey: Survey, folder: Path, hashes: tuple[str, str], number: i
     found: list[Attribution] = []
     explained, is_relative, refused, reasons = [], [], [], []
     for place, position in enumerate(survey.spans[number]):
-        signal = store.signal(store.windows_of[position][:1])[0, leads, :n_samples]
+        windows = store.windows_of[position]
+        chosen = drawn_window(store.keys[position], len(windows), survey.settings.seed)
+        signal = store.signal(windows[chosen : chosen + 1])[0, leads, :n_samples]
         units: Units = "relative" if store.first_rows[position].units == "relative" else "mV"
         try:
             which = number * survey.part_size + place
-            found.append(explain_window(bundle, signal, units, survey.settings, which))
+            asked = None if survey.asked is None else survey.asked[which]
+            said = explain_window(bundle, signal, units, survey.settings, which, asked=asked)
+            found.append(said)
         except SignalError as error:
             refused.append(place)
             reasons.append(str(error))

@@ -62,8 +62,8 @@ class TruthScore:
 
 
 @dataclass(frozen=True)
-class Lift:
-    """A score over its chance, 1 for a uniform map, with a 95 % bootstrap interval over ECGs."""
+class Interval:
+    """A mean, or a lift, with its 95 % bootstrap interval over ECGs."""
 
     value: float
     low: float
@@ -133,8 +133,8 @@ def lift(
     chance: Literal["chance", "shuffled"] = "chance",
     n_bootstrap: int = 2000,
     seed: int = 0,
-) -> Lift:
-    """Return the mean score over the mean chance, averaged over diagnoses.
+) -> Interval:
+    """Return the mean score over the mean chance, averaged over diagnoses: 1 for a uniform map.
 
     ECGs are drawn again within each diagnosis; a ratio of means is not ruled by the ECGs with the
     smallest masks, as a mean of ratios is.
@@ -155,7 +155,15 @@ def lift(
         value += hits.mean() / by_chance.mean() / len(diagnoses)
         drawn += hits[rows].mean(axis=1) / by_chance[rows].mean(axis=1) / len(diagnoses)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Lift(float(value), float(low), float(high))
+    return Interval(float(value), float(low), float(high))
+
+
+def mean_interval(values: Float[Array, " ecg"], n_bootstrap: int = 2000, seed: int = 0) -> Interval:
+    """Return the mean over ECGs, at least one, with its 95 % bootstrap interval."""
+    rng = np.random.default_rng(seed)
+    drawn = values[rng.integers(len(values), size=(n_bootstrap, len(values)))]
+    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 def model_truth(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from leadlens.bundle import Bundle
 from leadlens.ecg.delineate import Delineation
@@ -16,13 +16,13 @@ from leadlens.explain.frozen import freeze
 from leadlens.explain.game import Game
 from leadlens.explain.neutral import median_beat
 from leadlens.explain.players import Players, make_players
-from leadlens.explain.replacement import bridge, isoelectric
+from leadlens.explain.replacement import bridge, check_has_twin, isoelectric
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.timing import warps
 from leadlens.explain.waves import beats_of, wave_at
 
-ROUNDS: Final = 8
-"""For a single ECG: seed to seed, the ranks of waves then agree by 0.9 and more."""
+N_MASKS: Final = 2048
+"""For a single ECG: seed to seed, the ranks of waves and timings then agree by 0.9 and more."""
 
 
 def explain_ecg(
@@ -30,12 +30,38 @@ def explain_ecg(
     recording: Recording,
     settings: ExplainSettings | None = None,
     window: int = 0,
+    without: Float[np.ndarray, "lead time"] | None = None,
 ) -> Attribution:
     """Return why `bundle` says what it says of one window of `recording`.
+
+    Args:
+        bundle: the model.
+        recording: the ECG.
+        settings: method, players, replacement.
+        window: which window of a long recording.
+        without: as for `explain_window`.
 
     Raises:
         ConfigError: the recording has no such window, or the settings do not fit it.
         SignalError: the players need beats, and none is found.
+    """
+    signal = window_of(bundle, recording, window)
+    chosen = for_one_ecg(settings or ExplainSettings())
+    return explain_window(bundle, signal, recording.units, chosen, without=without)
+
+
+def for_one_ecg(settings: ExplainSettings) -> ExplainSettings:
+    """Return the settings with as many masks as a single ECG gets where no number is asked for."""
+    return settings if settings.n_samples else settings.model_copy(update={"n_samples": N_MASKS})
+
+
+def window_of(
+    bundle: Bundle, recording: Recording, window: int = 0
+) -> Float32[np.ndarray, "lead time"]:
+    """Return a window of `recording` as the model is shown it, in mV, NaN where missing.
+
+    Raises:
+        ConfigError: the recording has no such window.
     """
     windows = bundle.windows(recording)
     if not 0 <= window < len(windows):
@@ -43,10 +69,7 @@ def explain_ecg(
             f"{recording.record_id} has {len(windows)} windows of "
             f"{bundle.config.duration:g} s: there is no window {window}"
         )
-    chosen = settings or ExplainSettings()
-    if chosen.rounds is None:
-        chosen = chosen.model_copy(update={"rounds": ROUNDS})
-    return explain_window(bundle, windows[window], recording.units, chosen)
+    return windows[window]
 
 
 def explain_window(
@@ -57,6 +80,7 @@ def explain_window(
     number: int = 0,
     beats: Delineation | None = None,
     without: Float[np.ndarray, "lead time"] | None = None,
+    asked: tuple[str, ...] | None = None,
 ) -> Attribution:
     """Return the attribution of one window in mV (or relative units), NaN where missing.
 
@@ -69,6 +93,7 @@ def explain_window(
         beats: its fiducial points, where they are known better than from the window itself.
         without: what takes the place of masked samples, instead of `settings.replacement`: the
             healthy twin of a simulated ECG.
+        asked: codes of the diagnoses that are wanted, for an explainer that pays for each.
 
     Raises:
         ConfigError: the settings do not fit the model or the window.
@@ -78,7 +103,7 @@ def explain_window(
     game = make_game(
         signal, bundle.config.leads, bundle.config.fs, units, settings, beats, without, model.like
     )
-    return explainer(settings.method)(model, game, settings, number)
+    return explainer(settings.method, asked)(model, game, settings, number)
 
 
 def make_game(
@@ -92,6 +117,8 @@ def make_game(
     like: torch.Tensor | None = None,
 ) -> Game:
     """Return a window as a game of the players in `settings`; `like` tells device and type."""
+    if without is None:
+        check_has_twin(settings)
     has_normal = settings.replacement == "median_beat" and without is None
     needs_beats = settings.pieces == "waves" or settings.timing or has_normal
     if needs_beats and beats is None:

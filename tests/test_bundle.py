@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from leadlens.bundle import NOT_A_DEVICE, Bundle, load_bundle, save_bundle
+from leadlens.bundle import NOT_A_DEVICE, Bundle, HeldOut, load_bundle, save_bundle
 from leadlens.data.store import Store
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording, select_leads
 from leadlens.ecg.resample import resample
 from leadlens.errors import BundleError, ConfigError, LeadlensError
+from leadlens.evaluation.skill import Skill
 from leadlens.models.registry import build_model
 from leadlens.models.settings import InceptionTimeSettings, ModelSettings, PaperInceptionSettings
 
@@ -103,6 +104,34 @@ def test_a_loaded_configuration_is_the_saved_one(bundle: Bundle, tmp_path: Path)
     assert (bundle.config.classes, bundle.config.leads) == (CODES, STANDARD_LEADS)
     again = load_bundle(saved(tmp_path / "again"))
     assert again.config == bundle.config
+
+
+TOLD = Skill(n_positive=12, n_negative=300, auroc=0.9714, p=1e-9)
+NEVER = Skill(n_positive=0, n_negative=312)
+
+
+def test_what_a_model_tells_on_unseen_recordings_is_kept_and_on_its_card(tmp_path: Path) -> None:
+    held_out = HeldOut(on="312 recordings of a hospital", skills=(TOLD, NEVER, TOLD))
+    path = saved(tmp_path, held_out=held_out)
+    assert load_bundle(path).config.held_out == held_out
+    card = (path / "README.md").read_text()
+    assert "Skill on 312 recordings of a hospital, which the model has not seen:" in card
+    assert "(164889003): AUROC 0.971 (12 with it, 300 without)" in card
+    assert "(426783006): AUROC not known (0 with it, 312 without)" in card
+
+
+def test_a_model_from_before_its_skill_was_kept_is_still_loaded(tmp_path: Path) -> None:
+    config = json.loads((saved(tmp_path) / "config.json").read_text())
+    assert config.pop("held_out") is None
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert load_bundle(tmp_path).config.held_out is None
+    assert "not tested on unseen recordings" in (tmp_path / "README.md").read_text()
+
+
+def test_a_skill_too_few_is_refused(tmp_path: Path) -> None:
+    held_out = HeldOut(on="others", skills=(TOLD, TOLD)).model_dump()
+    with pytest.raises(BundleError, match="2 held-out skills for 3 classes"):
+        load_bundle(changed_config(saved(tmp_path), held_out=held_out))
 
 
 def test_a_flipped_byte_in_the_weights_is_refused(tmp_path: Path) -> None:

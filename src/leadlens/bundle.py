@@ -1,6 +1,7 @@
 """Bundle: a trained model with all it needs to read an ECG, in one folder.
 
-    config.json         network, leads, rate, scale, diagnoses, thresholds, what it was trained on
+    config.json         network, leads, rate, scale, diagnoses, thresholds, what it was trained on,
+                        how well it tells what on recordings that it has not seen
     model.safetensors   the weights
     README.md           the model card
 
@@ -26,6 +27,7 @@ from leadlens.ecg.recording import Recording, select_leads, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import BundleError, ConfigError, StoreError
+from leadlens.evaluation.skill import Skill
 from leadlens.files import hash_file, read_json, write_json, write_text, written_beside
 from leadlens.models.registry import build_model
 from leadlens.models.settings import ModelSettings
@@ -36,8 +38,21 @@ CARD = "README.md"
 NOT_A_DEVICE = "Research software: not a medical device, not for diagnosis or treatment."
 
 
+class HeldOut(BaseModel):
+    """How well a model did on recordings that it had not seen.
+
+    Attributes:
+        on: which recordings these were, in words.
+        skills: one for each of the model's classes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    on: str
+    skills: tuple[Skill, ...]
+
+
 class BundleConfig(BaseModel):
-    """Everything about a model but its weights."""
+    """Everything about a model but its weights; `held_out` is None where it was never tested."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: Literal["leadlens-bundle-1"] = "leadlens-bundle-1"
@@ -53,11 +68,16 @@ class BundleConfig(BaseModel):
     training: dict[str, Any]
     weights_sha256: str
     leadlens_version: str
+    held_out: HeldOut | None = None
 
     @model_validator(mode="after")
-    def _one_threshold_a_class(self) -> "BundleConfig":
-        if len(self.thresholds) != len(self.classes):
-            raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.classes)} classes")
+    def _one_value_a_class(self) -> "BundleConfig":
+        values = {"thresholds": len(self.thresholds)}
+        if self.held_out is not None:
+            values["held-out skills"] = len(self.held_out.skills)
+        for name, n in values.items():
+            if n != len(self.classes):
+                raise ValueError(f"{n} {name} for {len(self.classes)} classes")
         return self
 
 
@@ -172,14 +192,22 @@ def load_bundle(path: str | Path, device: torch.device | None = None) -> Bundle:
 
 def model_card(config: BundleConfig) -> str:
     """Return the model card: what the model is, what it learned from, what it is not for."""
-    names = "\n".join(f"- {_name(code)} ({code})" for code in config.classes)
+    tested, skills = "It was not tested on unseen recordings.", [""] * len(config.classes)
+    if config.held_out is not None:
+        tested = f"Skill on {config.held_out.on}, which the model has not seen:"
+        skills = [f": {skill.in_words}" for skill in config.held_out.skills]
+    names = "\n".join(
+        f"- {_name(code)} ({code}){skill}"
+        for code, skill in zip(config.classes, skills, strict=True)
+    )
     facts = "\n".join(f"- {key}: {value}" for key, value in config.trained_on.items())
     return (
         f"# {config.model.name}, {len(config.classes)} diagnoses at {config.fs:g} Hz\n\n"
         f"{NOT_A_DEVICE}\n\n"
         f"Input: {config.duration:g} s of leads {', '.join(config.leads)} "
         f"at {config.fs:g} Hz, scale `{config.normalisation}`.\n\n"
-        f"## Trained on\n\n{facts}\n\n## Diagnoses (SNOMED CT)\n\n{names}\n\n"
+        f"## Trained on\n\n{facts}\n\n## Diagnoses (SNOMED CT)\n\n"
+        f"{tested}\n\n{names}\n\n"
         "## Limits\n\nIt knows only the diagnoses above, as its training data label them. "
         "Its scores on other hospitals' recordings are not known until they are measured "
         "(`leadlens evaluate MODEL STORE`).\n"

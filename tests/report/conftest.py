@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.players import make_players
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES
 
 AF, SB = "164889003", "426177001"
@@ -27,7 +27,7 @@ def attribution_of() -> Callable[..., Attribution]:
         r2: float = 0.9,
         **changes: object,
     ) -> Attribution:
-        settings = ExplainSettings.model_validate({"pieces": "waves", **changes})
+        settings = plain_settings(**{"pieces": "waves", **changes})
         players = make_players(STANDARD_LEADS, 600, "mV", settings, WAVE_OF)
         value = np.asarray(values, float)[None]
         error = np.broadcast_to(np.asarray(errors, float), value.shape)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
+from leadlens.bundle import HeldOut
 from leadlens.ecg.leads import LIMB_FROM_I_II, STANDARD_LEADS
 from leadlens.ecg.measurements import measure
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, SignalError
+from leadlens.evaluation.skill import Skill
 from leadlens.explain.attribution import Attribution
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES
 from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.median_beat import median_beat
@@ -37,9 +39,14 @@ def ecg(rr: float = 1.0, axis: float = 0.0) -> Recording:
     return Recording(np.concatenate([limb, chest]).astype(np.float32), 500.0, STANDARD_LEADS, "r")
 
 
-def explain(attribution: Attribution, layout: str = "3x4", **settings: object) -> ExplainedEcg:
-    made = ExplainSettings.model_validate({"pieces": "waves", **settings})
-    return explained_ecg(ecg(), attribution, AF, 0.5, made, layout=layout)
+def explain(
+    attribution: Attribution,
+    layout: str = "3x4",
+    held_out: HeldOut | None = None,
+    **settings: object,
+) -> ExplainedEcg:
+    made = plain_settings(**{"pieces": "waves", **settings})
+    return explained_ecg(ecg(), attribution, AF, 0.5, made, layout=layout, held_out=held_out)
 
 
 def band_count(svg: str) -> int:
@@ -87,6 +94,36 @@ def test_a_withheld_explanation_has_its_reason_on_the_paper_and_no_panels(
     assert band_count(said.svg) == 0
 
 
+@pytest.mark.parametrize(
+    ("auroc", "p", "n", "is_withheld", "said"),
+    [
+        (0.95, 1e-6, 20, False, "AUROC 0.950 (20 with it, 300 without), on 320 others"),
+        (0.55, 0.2, 20, True, "AUROC 0.550 (20 with it, 300 without), on 320 others"),
+        (0.95, 0.02, 3, False, "not known: too few recordings (3 with it, 300 without) among"),
+        (None, None, 0, False, "not known: too few recordings (0 with it, 300 without) among"),
+    ],
+)
+def test_skill_on_unseen_ecgs_is_said_and_withholds_where_there_is_none(
+    attribution_of: Make,
+    auroc: float | None,
+    p: float | None,
+    n: int,
+    is_withheld: bool,
+    said: str,
+) -> None:
+    skill = Skill(n_positive=n, n_negative=300, auroc=auroc, p=p)
+    shown = explain(attribution_of(np.ones(42)), held_out=HeldOut(on="320 others", skills=(skill,)))
+    assert shown.is_withheld == is_withheld
+    assert dict(shown.facts)["skill on unseen ECGs"].startswith(said)
+    assert ("does not tell it from chance (AUROC 0.55)" in shown.sentence) == is_withheld
+
+
+def test_a_model_that_was_not_tested_is_shown_with_its_skill_unknown(attribution_of: Make) -> None:
+    shown = explain(attribution_of(np.ones(42)))
+    assert not shown.is_withheld
+    assert dict(shown.facts)["skill on unseen ECGs"].startswith("not known: the model was not")
+
+
 def test_the_median_beat_is_coloured_where_its_waves_are(attribution_of: Make) -> None:
     values = np.zeros(42)
     values[6 * 2 + WAVES.index("QRS")] = 2.0
@@ -132,7 +169,7 @@ def test_a_beat_without_p_has_none_in_the_median() -> None:
 
 @pytest.mark.parametrize("axis", [-60.0, 20.0, 130.0])
 def test_the_dial_shows_the_measured_axis(attribution_of: Make, axis: float) -> None:
-    settings = ExplainSettings(pieces="waves")
+    settings = plain_settings(pieces="waves")
     said = explained_ecg(ecg(axis=axis), attribution_of(np.ones(42)), AF, 0.5, settings)
     found = re.search(r"QRS axis ([\u2212\d]+)\u00b0", said.panels[-1])
     assert found is not None

@@ -57,8 +57,21 @@ def test_a_dot_is_hollow_where_its_interval_contains_zero_or_is_not_known() -> N
 
 def test_an_interval_beyond_the_scale_ends_in_an_arrow() -> None:
     found = ids(drawn(VALUES, np.array([[9.0, 0.5], [0.75, 0.1]])))
-    assert "dot-0-0-beyond" in found
-    assert "dot-1-1-beyond" not in found
+    assert {"dot-0-0-beyond-low", "dot-0-0-beyond-high"} <= found
+    assert not any(each.startswith("dot-1-1-beyond") for each in found)
+
+
+def test_the_interval_over_folds_is_a_line_of_its_own_where_it_is_known() -> None:
+    folds = np.array([[1.0, np.nan], [9.0, 0.25]])
+    svg = interval_map(VALUES, WIDTHS, CLASSES, COLUMNS, (5, 1200), {}, fold_half_width=folds)
+    root = ET.fromstring(svg)
+    assert length(root, "dot-0-0-folds") == pytest.approx(2 * length(root, "dot-0-0"), abs=0.01)
+    assert {"dot-1-0-folds-beyond-low", "dot-1-1-folds-interval"} <= ids(root)
+    assert "dot-0-1-folds-interval" not in ids(root)
+    # Whether a value is clear is asked of the recordings.
+    assert "dot-0-0-clear" in ids(root)
+    assert "thin: the interval over folds" in svg
+    assert "thin:" not in interval_map(VALUES, WIDTHS, CLASSES, COLUMNS, (5, 1200), {})
 
 
 def test_a_withheld_row_shows_its_reason_and_does_not_stretch_the_scale() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_settings import plain_settings
 
 from leadlens.bundle import NOT_A_DEVICE, load_bundle
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import LIMB_FROM_I_II
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError
-from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.window import explain_ecg
 from leadlens.io import read
 from leadlens.report.explained import explained_ecg
@@ -268,7 +268,8 @@ def test_without_a_name_the_given_diagnoses_are_explained_or_else_the_likeliest(
 @pytest.fixture
 def no_effect_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hardly trained networks are explained too."""
-    monkeypatch.setattr("leadlens.explain.gates.MIN_EFFECT", 0.0)
+    for name, limit in (("MIN_EFFECT", 0.0), ("MAX_P", 2.0), ("MIN_AUROC", 0.0)):
+        monkeypatch.setattr(f"leadlens.explain.gates.{name}", limit)
 
 
 @pytest.mark.usefixtures("no_effect_is_too_small")
@@ -277,8 +278,9 @@ def test_the_figures_of_an_explained_file_are_those_of_the_explanation(
 ) -> None:
     header, bundle = write_record(), load_bundle(tiny_bundle)
     code = bundle.config.classes[0]
-    settings = ExplainSettings(n_segments=2)
-    said = explain_file(tiny_bundle, header, (code,), tmp_path / "p.html", 0, {"n_segments": 2})
+    settings = plain_settings(n_segments=2)
+    changes = settings.model_dump(mode="json")
+    said = explain_file(tiny_bundle, header, (code,), tmp_path / "p.html", 0, changes)
     attribution = explain_ecg(bundle, read(header), settings)
     (item,) = said["diagnoses"]
     assert item["logit"] == pytest.approx(attribution.logits[0], abs=1e-4)
@@ -308,6 +310,47 @@ def test_a_withheld_explanation_shows_no_evidence_and_no_figures(
     assert "closed: the surrogate gives" in text_of(page)
 
 
+@pytest.mark.usefixtures("no_effect_is_too_small")
+def test_a_diagnosis_that_the_model_does_not_tell_on_unseen_recordings_is_withheld(
+    tiny_bundle: Path,
+    write_record: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("leadlens.explain.gates.MIN_R2", -1.0)
+    model = Path(shutil.copytree(tiny_bundle, tmp_path / "model"))
+    config = json.loads((model / "config.json").read_text())
+    told, untold = (
+        {"n_positive": 9, "n_negative": 90, "auroc": auroc, "p": 0.001} for auroc in (0.9, 0.6)
+    )
+    skills = [told, untold, *[told] * (len(config["classes"]) - 2)]
+    config["held_out"] = {"on": "99 others", "skills": skills}
+    (model / "config.json").write_text(json.dumps(config))
+    # The limit that the fixture takes away.
+    monkeypatch.setattr("leadlens.explain.gates.MIN_AUROC", 0.7)
+    codes, page = tuple(config["classes"][:2]), tmp_path / "page.html"
+    said = explain_file(model, write_record(), codes, page, changes={"n_segments": 2})
+    shown, withheld = said["diagnoses"]
+    assert (shown["withheld"], withheld["withheld"]) == (False, True)
+    assert withheld["held_out"] == {"on": "99 others", **untold}
+    assert withheld["sentence"] == (
+        "Explanation withheld: the model hardly tells it (AUROC 0.60, needs 0.70)."
+    )
+    assert "AUROC 0.900 (9 with it, 90 without), on 99 others" in text_of(page.read_text())
+
+
+def test_a_model_that_was_never_tested_says_so(
+    tiny_bundle: Path, write_record: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(tiny_bundle, tmp_path / "model"))
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "held_out": None}))
+    page = tmp_path / "page.html"
+    said = explain_file(model, write_record(), (), page, changes={"n_segments": 2})
+    assert said["diagnoses"][0]["held_out"] is None
+    assert "not known: the model was not tested on unseen recordings" in text_of(page.read_text())
+
+
 def test_figures_are_written_as_svg_and_png_when_they_are_wanted(
     tiny_bundle: Path, write_record: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -327,7 +370,10 @@ def test_the_median_layout_is_refused_for_segments_with_the_way_out(
 ) -> None:
     header = write_record(counts=beating())
     with pytest.raises(ConfigError, match="pieces=waves"):
-        explain_file(tiny_bundle, header, (), tmp_path / "p.html", layout="median")
+        explain_file(
+            tiny_bundle, header, (), tmp_path / "p.html", 0, {"pieces": "segments"},
+            layout="median",
+        )  # fmt: skip
 
 
 def beating() -> np.ndarray:
@@ -356,7 +402,7 @@ def test_the_facts_say_what_an_explanation_rests_on(
 ) -> None:
     ecg, bundle = make_ecg(fs=50), load_bundle(tiny_bundle)
     for groups, kept in (("frontal_and_chest", "kept"), ("displayed", "broken")):
-        settings = ExplainSettings(lead_groups=groups, n_segments=3)
+        settings = plain_settings(lead_groups=groups, n_segments=3)
         attribution = explain_ecg(bundle, ecg, settings)
         said = explained_ecg(ecg, attribution, attribution.classes[0], 0.5, settings)
         facts = dict(said.facts)

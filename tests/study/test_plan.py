@@ -81,6 +81,15 @@ def test_an_explained_condition_that_is_no_cell_is_refused_by_value(
         plan_cells(study(explain=explain), FOLDER)
 
 
+def test_a_study_that_asks_for_twins_is_refused_before_it_trains() -> None:
+    explain = {
+        "condition": {"loss": "bce", "fs": 50},
+        "settings": {"replacement": "healthy_twin"},
+    }
+    with pytest.raises(ConfigError, match="needs the ECG without the diagnosis"):
+        plan_cells(study(explain=explain), FOLDER)
+
+
 def test_progress_is_counted_in_epochs(tmp_path: Path) -> None:
     cell = plan_cells(study(training={"epochs": 9}), tmp_path)[0]
     assert n_epochs_done(cell) == 0

@@ -17,8 +17,9 @@ from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.errors import ConfigError, LeadlensError, StoreError
 from leadlens.study import cell as cell_module
+from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
-from leadlens.study.plan import Cell, plan_cells
+from leadlens.study.plan import Cell, explained_cells, plan_cells
 from leadlens.study.results import collect, write_results
 from leadlens.study.run import describe_data, finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
@@ -49,7 +50,7 @@ def kept(cell: Cell) -> dict[str, np.ndarray]:
 
 
 def done_files(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    files = [*folder.rglob("DONE"), *folder.rglob("explanations/part-*.npz")]
+    files = [*folder.rglob("DONE"), *folder.rglob("part-*.npz")]
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
@@ -347,29 +348,66 @@ def test_a_folder_without_a_study_is_refused_by_name(tmp_path: Path) -> None:
         finished_study(tmp_path)
 
 
-def test_explanations_are_of_recordings_with_the_diagnoses_in_the_tested_fold(
+def explained_tasks(study: StudySettings, folder: Path) -> list[CellTask]:
+    _, _, tasks = finished_study(folder)
+    cells = explained_cells(study, [task.cell for task in tasks])
+    return [task for task in tasks if task.cell in cells]
+
+
+def test_every_tested_fold_is_explained_by_the_model_that_had_not_seen_it(
     study: StudySettings, tiny_study: Path
 ) -> None:
     assert study.explain is not None
-    _, data, tasks = finished_study(tiny_study)
-    said = load_explanations(tasks[0], study.explain, tiny_study / "explanations")
-    cell = kept(tasks[0].cell)
-    keys = said.predictions.keys
-    assert set(keys) <= set(cell["keys"].tolist())
-    assert len(set(keys)) == len(keys)
-    has = (cell["labels"] & cell["label_mask"]).sum(axis=0)
-    lead = said.maps["lead"]
-    assert lead.classes == data.classes
-    n_per_class = study.explain.n_per_class
-    np.testing.assert_array_equal(lead.all_with.n_recordings, np.minimum(has, n_per_class))
-    by_verdict = lead.by_verdict
-    parts = by_verdict["true positives"].n_recordings + by_verdict["misses"].n_recordings
-    np.testing.assert_array_equal(parts, lead.all_with.n_recordings)
+    tasks = explained_tasks(study, tiny_study)
+    assert [task.cell.fold for task in tasks] == [0, 1]
+    said = load_explanations(tasks, study.explain, tiny_study / "explanations")
+    lead, n_per_class = said.maps["lead"], study.explain.n_per_class
+    rows: list[list[np.ndarray]] = []
+    counted = np.zeros(len(lead.classes), int)
+    for task, fold in zip(tasks, said.folds, strict=True):
+        cell, keys = kept(task.cell), fold.predictions.keys
+        assert set(keys) <= set(cell["keys"].tolist())
+        assert len(set(keys)) == len(keys)
+        assert fold.surveyed.survey.bundle == task.cell.folder / "bundle"
+        has = (cell["labels"] & cell["label_mask"]).sum(axis=0)
+        counted += np.minimum(has, n_per_class)
+        has_it = (fold.predictions.labels & fold.predictions.label_mask)[:, 0]
+        assert 0 < has[0] <= n_per_class
+        rows.append([each.sums["lead"].values[0] for n, each in fold.surveyed if has_it[n]])
+    cells = lead.all_with
+    np.testing.assert_array_equal(cells.n_recordings, counted)
+    parts = [lead.by_verdict[verdict].n_recordings for verdict in ("true positives", "misses")]
+    np.testing.assert_array_equal(sum(parts), counted)
     # A diagnosis of which every recording was explained: its row is their mean.
-    column = int(np.flatnonzero((has > 0) & (has <= n_per_class))[0])
-    has_it = (said.predictions.labels & said.predictions.label_mask)[:, column]
-    rows = [each.sums["lead"].values[column] for n, each in said.surveyed if has_it[n]]
-    np.testing.assert_allclose(lead.all_with.values[column], np.mean(rows, axis=0))
+    np.testing.assert_allclose(cells.values[0], np.mean([*rows[0], *rows[1]], axis=0))
+    # Of two values the 95 % interval has a half width of 12.7 standard errors.
+    first, second = (np.mean(of, axis=0) for of in rows)
+    np.testing.assert_allclose(
+        cells.fold_half_width[0], 12.7062 * np.abs(first - second) / 2, rtol=1e-4
+    )
+
+
+def test_skill_over_folds_compares_within_folds_only(study: StudySettings, copy: Path) -> None:
+    assert study.explain is not None
+    tasks = explained_tasks(study, copy)
+    for task in tasks:
+        said = kept(task.cell)
+        # Told perfectly in each fold, but the second fold's model is far surer of everything.
+        said["probabilities"] = (said["labels"] * 0.1 + 0.8 * task.cell.fold).astype(np.float32)
+        np.savez(task.cell.folder / "predictions.npz", **said)
+    run_study(study, copy, n_workers=1, device="cpu")
+    withheld = load_explanations(tasks, study.explain, copy / "explanations").withheld
+    assert not [why for why in withheld.values() if "AUROC" in why]
+
+
+def test_one_fold_may_be_explained_alone(study_file: Path, copy: Path) -> None:
+    alone = changed(study_file, "explain.fold=1")
+    assert alone.explain is not None
+    run_study(alone, copy, n_workers=1, device="cpu")
+    tasks = explained_tasks(alone, copy)
+    assert [task.cell.fold for task in tasks] == [1]
+    said = load_explanations(tasks, alone.explain, copy / "explanations")
+    assert np.isnan(said.maps["lead"].all_with.fold_half_width).all()
 
 
 def test_explanations_made_with_other_settings_are_refused(
@@ -377,9 +415,9 @@ def test_explanations_made_with_other_settings_are_refused(
 ) -> None:
     other = changed(study_file, "explain.settings.n_segments=3")
     assert other.explain is not None
-    _, _, tasks = finished_study(tiny_study)
+    tasks = explained_tasks(other, tiny_study)
     with pytest.raises(StoreError, match="does not hold this study's explanations"):
-        load_explanations(tasks[0], other.explain, tiny_study / "explanations")
+        load_explanations(tasks, other.explain, tiny_study / "explanations")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a zip"])
@@ -388,15 +426,30 @@ def test_damaged_explanations_are_refused_and_made_again_by_the_next_run(
 ) -> None:
     assert study.explain is not None
     folder = copy / "explanations"
-    _, _, tasks = finished_study(copy)
-    next(iter(sorted(folder.glob("part-*.npz")))).write_bytes(content)
+    tasks = explained_tasks(study, copy)
+    next(iter(sorted(folder.rglob("part-*.npz")))).write_bytes(content)
     with pytest.raises(StoreError, match="does not hold this study's explanations"):
-        load_explanations(tasks[0], study.explain, folder)
+        load_explanations(tasks, study.explain, folder)
     run_study(study, copy, n_workers=1, device="cpu")
-    again = load_explanations(tasks[0], study.explain, folder)
-    first = load_explanations(tasks[0], study.explain, tiny_study / "explanations")
+    again = load_explanations(tasks, study.explain, folder)
+    first = load_explanations(tasks, study.explain, tiny_study / "explanations")
     values, expected = (each.maps["lead"].all_with.values for each in (again, first))
     np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_a_cells_model_knows_its_skill_on_the_fold_that_it_was_tested_on(
+    study: StudySettings, tiny_study: Path
+) -> None:
+    for cell in cells_of(study, tiny_study):
+        said, config = kept(cell), load_bundle(cell.folder / "bundle").config
+        assert config.held_out is not None
+        assert config.held_out.on == f"{len(said['keys'])} recordings of tested fold {cell.fold}"
+        for column, skill in enumerate(config.held_out.skills):
+            truth = said["labels"][:, column]
+            assert (skill.n_positive, skill.n_negative) == (truth.sum(), (~truth).sum())
+            if truth.any() and not truth.all():
+                expected = roc_auc_score(truth, said["probabilities"][:, column])
+                assert skill.auroc == pytest.approx(expected)
 
 
 def test_the_data_are_described_by_counts(tiny_study: Path) -> None:
@@ -442,6 +495,9 @@ def test_the_leaking_schedule_watches_the_tested_fold(
     )
     run_study(leaking, tmp_path, n_workers=1, device="cpu")
     for cell in cells_of(leaking, tmp_path):
+        held_out = load_bundle(cell.folder / "bundle").config.held_out
+        assert held_out is not None
+        assert held_out.on.endswith("whose loss steered its learning rate")
         said = kept(cell)
         p = np.clip(said["probabilities"].astype(float), 1e-12, 1 - 1e-12)
         cost = -np.where(said["labels"], np.log(p), np.log(1 - p)).mean()

@@ -65,18 +65,18 @@ def test_recordings_of_one_patient_are_all_trained_on_or_all_held_out(
     ]
     store = store_of(recordings)
     seen: dict[str, np.ndarray] = {}
-    whole_fit, whole_scores = single.fit, single.scores_of
+    whole_fit, whole_predict = single.fit, single.predict
 
     def spy_fit(data: Any, *args: Any, **kwargs: Any) -> Any:
         seen["train"] = data.recordings
         return whole_fit(data, *args, **kwargs)
 
-    def spy_scores(network: Any, data: Any, *args: Any) -> Any:
+    def spy_predict(network: Any, data: Any, *args: Any) -> Any:
         seen["test"] = data.recordings
-        return whole_scores(network, data, *args)
+        return whole_predict(network, data, *args)
 
     monkeypatch.setattr(single, "fit", spy_fit)
-    monkeypatch.setattr(single, "scores_of", spy_scores)
+    monkeypatch.setattr(single, "predict", spy_predict)
     train(store, tmp_path / "model", min_positives=5)
     groups = groups_of(store)
     assert len(set(groups)) == 15
@@ -89,14 +89,14 @@ def test_what_was_held_out_scores_as_scikit_learn_says(
     small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_out = np.array([], int)
-    whole_scores = single.scores_of
+    whole_predict = single.predict
 
     def spy(network: Any, data: Any, *args: Any) -> Any:
         nonlocal held_out
         held_out = data.recordings
-        return whole_scores(network, data, *args)
+        return whole_predict(network, data, *args)
 
-    monkeypatch.setattr(single, "scores_of", spy)
+    monkeypatch.setattr(single, "predict", spy)
     result = train(small_store, tmp_path / "model", hold_out=0.5)
     bundle = load_bundle(tmp_path / "model")
     scored = {item["code"]: item for item in result["classes"]}
@@ -113,6 +113,12 @@ def test_what_was_held_out_scores_as_scikit_learn_says(
         assert scored[code]["auroc"] == pytest.approx(expected, abs=2e-3)
     mean = np.mean([item["auroc"] for item in result["classes"]])
     assert result["macro"]["auroc"] == pytest.approx(mean)
+    kept = bundle.config.held_out
+    assert kept is not None
+    assert kept.on == f"{len(held_out)} recordings held out of the training store"
+    for column, code in enumerate(classes):
+        assert kept.skills[column].auroc == pytest.approx(scored[code]["auroc"])
+        assert kept.skills[column].n_positive == labels[held_out, column].sum()
 
 
 @pytest.mark.parametrize("hold_out", [0.1, 0.3, 0.4])
@@ -142,8 +148,9 @@ def test_nothing_held_out_means_nothing_scored_and_all_trained_on(
     small_store: Store, tmp_path: Path
 ) -> None:
     assert train(small_store, tmp_path / "model", hold_out=0.0) == {}
-    trained_on = load_bundle(tmp_path / "model").config.trained_on
-    assert trained_on["recordings"] == len(small_store.keys)
+    config = load_bundle(tmp_path / "model").config
+    assert config.trained_on["recordings"] == len(small_store.keys)
+    assert config.held_out is None
 
 
 def test_an_interrupted_training_goes_on_and_ends_the_same(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from leadlens.bundle import HeldOut
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import LIMB_LEADS
 from leadlens.ecg.measurements import Measurements, measure
@@ -12,7 +13,7 @@ from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.errors import ConfigError
 from leadlens.explain.attribution import Attribution
 from leadlens.explain.conditioning import conditioning
-from leadlens.explain.gates import attribution_gate
+from leadlens.explain.gates import explanation_gate
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES
 from leadlens.report.axis_dial import axis_dial
@@ -57,6 +58,7 @@ def explained_ecg(
     layout: Layout = "3x4",
     order: Order = "standard",
     measured: Measurements | None = None,
+    held_out: HeldOut | None = None,
 ) -> ExplainedEcg:
     """Return the explanation of one class of `attribution` on the window in `recording`.
 
@@ -70,6 +72,7 @@ def explained_ecg(
         layout: of the paper.
         order: of the limb leads.
         measured: of the recording, if that is known already.
+        held_out: how well the model tells what on recordings that it has not seen, if known.
 
     Raises:
         ConfigError: layout "median" for equal segments, which are parts of no beat.
@@ -77,14 +80,16 @@ def explained_ecg(
     """
     column = attribution.classes.index(code)
     item = diagnosis(code)
-    reason = attribution_gate(attribution, column)
+    reason = explanation_gate(attribution, column, held_out.skills if held_out else None)
     kind = error_kind(attribution, column, settings.method)
     standard = standard_leads(recording)
     measured = measure(standard) if measured is None else measured
     rows = standard.signal[[standard.leads.index(row) for row in attribution.players.rows]]
     is_relative = recording.units == "relative"
     condition = conditioning(rows, attribution.players)
-    said = facts(attribution, column, settings, kind, threshold, reason, condition, is_relative)
+    said = facts(
+        attribution, column, settings, kind, threshold, reason, condition, is_relative, held_out
+    )
     beat = _beat(standard, attribution, measured) if layout == "median" else None
     shown = beat.recording if beat else standard
     note = f"Median of {beat.n_beats} beats of the usual shape. {NOTE}" if beat else NOTE

@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from leadlens.bundle import NOT_A_DEVICE, Bundle, load_bundle
+from leadlens.bundle import NOT_A_DEVICE, Bundle, HeldOut, load_bundle
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.measurements import measure
 from leadlens.ecg.recording import Recording, standard_leads
 from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import ConfigError
+from leadlens.explain.asked import asked_codes
 from leadlens.explain.attribution import Attribution
 from leadlens.explain.settings import ExplainSettings
-from leadlens.explain.window import explain_ecg
+from leadlens.explain.twin import needed_evidence, twin_at
+from leadlens.explain.window import explain_ecg, window_of
 from leadlens.files import write_text
 from leadlens.io import read
 from leadlens.report.ecg_paper import Layout, Order
@@ -52,20 +52,19 @@ def explain_file(
     settings = checked(ExplainSettings, changes or {}, "explanation settings")
     bundle = load_bundle(model)
     recording = read(file)
-    attribution = explain_ecg(bundle, recording, settings, window)
+    said, skipped = _explain(bundle, file, recording, settings, names, window)
     shown = _window(bundle, recording, window)
-    codes = _codes(bundle, attribution, names)
     thresholds = dict(zip(bundle.config.classes, bundle.config.thresholds, strict=True))
     measured = measure(shown)
     ecgs = [
         explained_ecg(shown, attribution, code, thresholds[code], settings, f"ecg-{number}",
-                      layout, order, measured)
-        for number, code in enumerate(codes)
+                      layout, order, measured, bundle.config.held_out)
+        for number, (code, attribution) in enumerate(said.items())
     ]  # fmt: skip
     known = {"recording": recording, "config": bundle.config, "not_a_device": NOT_A_DEVICE}
     write_text(target, render("explanation.html.jinja", {**known, "ecgs": ecgs}))
     if figures is not None:
-        for code, ecg in zip(codes, ecgs, strict=True):
+        for code, ecg in zip(said, ecgs, strict=True):
             _save(ecg, figures, f"{recording.record_id}-{diagnosis(code).abbreviation}")
     return {
         "record_id": recording.record_id,
@@ -73,9 +72,10 @@ def explain_file(
         "page": str(target),
         "trained_on": bundle.config.trained_on,
         "diagnoses": [
-            _figures(attribution, code, ecg.sentence, ecg.is_withheld)
-            for code, ecg in zip(codes, ecgs, strict=True)
+            _figures(said[code], code, ecg.sentence, ecg.is_withheld, bundle.config.held_out)
+            for code, ecg in zip(said, ecgs, strict=True)
         ],
+        "skipped": skipped,
     }
 
 
@@ -87,24 +87,34 @@ def _save(ecg: ExplainedEcg, folder: Path, stem: str) -> None:
             save_drawing(svg, folder / f"{stem}-{part}{suffix}")
 
 
-def _codes(bundle: Bundle, attribution: Attribution, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the codes to explain."""
-    if names:
-        codes = tuple(diagnosis(name).code for name in names)
-        unknown = [
-            name
-            for name, code in zip(names, codes, strict=True)
-            if code not in bundle.config.classes
-        ]
-        if unknown:
-            known = ", ".join(diagnosis(code).abbreviation for code in bundle.config.classes)
-            raise ConfigError(f"the model does not know {', '.join(unknown)}: it knows {known}")
-        return codes
-    probabilities = 1.0 / (1.0 + np.exp(-attribution.logits))
-    given = probabilities > np.array(bundle.config.thresholds)
-    if not given.any():
-        return (bundle.config.classes[int(np.argmax(probabilities))],)
-    return tuple(c for c, is_given in zip(bundle.config.classes, given, strict=True) if is_given)
+def _explain(
+    bundle: Bundle,
+    file: Path,
+    recording: Recording,
+    settings: ExplainSettings,
+    names: tuple[str, ...],
+    window: int,
+) -> tuple[dict[str, Attribution], dict[str, str]]:
+    """Return each code's attribution, and why codes have none.
+
+    One serves all codes, unless each is explained against its own healthy twin.
+    """
+    signal = window_of(bundle, recording, window)
+    codes = asked_codes(bundle, bundle.logits(signal[None])[0], names)
+    if settings.replacement != "healthy_twin":
+        return dict.fromkeys(codes, explain_ecg(bundle, recording, settings, window)), {}
+    stored = needed_evidence(file, recording)
+    said, skipped = {}, {}
+    for code in codes:
+        name = diagnosis(code).abbreviation
+        if name in stored.effects:
+            twin = twin_at(bundle, signal, stored, code, window)
+            said[code] = explain_ecg(bundle, recording, settings, window, twin)
+        else:
+            skipped[name] = f"{recording.record_id} does not have it, so no twin without it"
+    if not said:
+        raise ConfigError("; ".join(f"{name}: {why}" for name, why in skipped.items()))
+    return said, skipped
 
 
 def _window(bundle: Bundle, recording: Recording, window: int) -> Recording:
@@ -116,10 +126,11 @@ def _window(bundle: Bundle, recording: Recording, window: int) -> Recording:
 
 
 def _figures(
-    attribution: Attribution, code: str, sentence: str, is_withheld: bool
+    attribution: Attribution, code: str, sentence: str, is_withheld: bool, held_out: HeldOut | None
 ) -> dict[str, Any]:
     """Return one diagnosis' explanation as JSON values; none where it is withheld."""
     column = attribution.classes.index(code)
+    tested = {"on": held_out.on, **held_out.skills[column].model_dump()} if held_out else None
     figures: dict[str, Any] = {
         "code": code,
         "abbreviation": diagnosis(code).abbreviation,
@@ -127,6 +138,7 @@ def _figures(
         "surrogate_r2": round(float(attribution.r2[column]), 4),
         "sentence": sentence,
         "withheld": is_withheld,
+        "held_out": tested,
     }
     if not is_withheld:
         for kind, sums in attribution.sums.items():

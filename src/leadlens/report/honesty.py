@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from leadlens.bundle import NOT_A_DEVICE
+from leadlens.bundle import NOT_A_DEVICE, HeldOut
 from leadlens.explain.attribution import Attribution
-from leadlens.explain.gates import MIN_R2
+from leadlens.explain.gates import MIN_R2, is_too_thin
 from leadlens.explain.players import Players
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.waves import WAVES
@@ -25,6 +25,7 @@ def facts(
     withheld: str | None,
     condition: float,
     is_relative: bool,
+    held_out: HeldOut | None,
 ) -> tuple[Fact, ...]:
     """Return what the explanation of one class rests on, as (label, value).
 
@@ -37,6 +38,7 @@ def facts(
         withheld: why the explanation is withheld, or None.
         condition: the lead groups' conditioning on this ECG.
         is_relative: whether the ECG is in relative units.
+        held_out: how well the model tells what on recordings that it has not seen, if known.
     """
     probability = float(1.0 / (1.0 + np.exp(-attribution.logits[column])))
     decision = "given" if probability > threshold else "not given"
@@ -46,6 +48,7 @@ def facts(
         ("probability", f"{probability:.3f} ({decision})"),
         ("threshold", f"{threshold:g}"),
         ("gates", f"closed: {withheld}" if withheld else _passed(r2)),
+        ("skill on unseen ECGs", _skill(held_out, column)),
         ("surrogate R\u00b2", f"{r2:.2f}" if has_r2 else "does not apply: no surrogate"),
         ("standard error", _error(attribution, column, kind)),
         ("players", _players(attribution.players)),
@@ -62,6 +65,16 @@ def cut_into(players: Players) -> str:
     if players.pieces == WAVES:
         return "wave"
     return f"{len(players.pieces)} segments" if len(players.pieces) > 1 else "lead"
+
+
+def _skill(held_out: HeldOut | None, column: int) -> str:
+    """Return how well the model tells the diagnosis, or that nobody knows."""
+    if held_out is None:
+        return "not known: the model was not tested on unseen recordings"
+    skill = held_out.skills[column]
+    if is_too_thin(skill):
+        return f"not known: too few recordings ({skill.counts}) among {held_out.on}"
+    return f"{skill.in_words}, on {held_out.on}"
 
 
 def _passed(r2: float) -> str:

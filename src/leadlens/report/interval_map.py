@@ -15,6 +15,8 @@ from leadlens.report.svg import AGAINST, FOR, signed
 
 CELL, MARGIN = 70.0, 6.0
 """Width of a column, and what of it stays free at each side, in points."""
+_BELOW = 4.5
+"""How far below a value its interval over folds lies, in points."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def interval_map(
     withheld: dict[str, str],
     title: str = "",
     name: str = "intervals",
+    fold_half_width: Float[np.ndarray, "class column"] | None = None,
 ) -> str:
     """Return dots and intervals, a row a diagnosis and a column a lead, wave or timing, as an SVG.
 
@@ -55,6 +58,8 @@ def interval_map(
         withheld: rows not to be shown, with the reason printed in their place.
         title: a heading.
         name: the SVG's id, the first part of every id in it.
+        fold_half_width: half of each value's 95 % interval over folds, drawn as a thin line below
+            the value; NaN where it is not known.
 
     Raises:
         ConfigError: names that do not fit the values.
@@ -74,7 +79,8 @@ def interval_map(
     low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
     room = 0.1 * (high - low) or 1.0
     scale = _Scale(low - room, high + room, table.cell)
-    _frame(axes, table, len(columns), scale)
+    over_folds = np.full_like(values, np.nan) if fold_half_width is None else fold_half_width
+    _frame(axes, table, len(columns), scale, bool(np.isfinite(over_folds).any()))
     for row, label in enumerate(classes):
         y = (table.tops[row] + table.tops[row + 1]) / 2
         write(axes, table.left - 6, y, label, ha="right")
@@ -86,10 +92,13 @@ def interval_map(
             corner = (table.left + table.cell * column, y)
             pair = (float(values[row, column]), float(half_width[row, column]))
             _dot(axes, corner, pair, scale, f"dot-{row}-{column}")
+            low_corner = (corner[0], corner[1] + _BELOW)
+            pair = (pair[0], float(over_folds[row, column]))
+            _interval(axes, low_corner, pair, scale, f"dot-{row}-{column}-folds", 0.5)
     return from_figure(figure, name, title or "Mean evidence with 95 % intervals")
 
 
-def _frame(axes: Axes, table: Table, n_columns: int, scale: _Scale) -> None:
+def _frame(axes: Axes, table: Table, n_columns: int, scale: _Scale, has_folds: bool) -> None:
     """Draw a line at zero and a scale below for each column, and lines between the rows."""
     for top in table.tops:
         axes.plot([table.left, table.right], [top, top], color="#e4e4e4", linewidth=0.5)
@@ -109,6 +118,8 @@ def _frame(axes: Axes, table: Table, n_columns: int, scale: _Scale) -> None:
     x = (table.left + table.right) / 2
     write(axes, x, bottom + 25, "mean evidence in logits (for +, against \u2212), 95 % interval")
     note = "hollow: the interval contains 0 or is not known"
+    if has_folds:
+        note += "; thin: the interval over folds"
     write(axes, x, bottom + 37, note, size=8, color="#444")
 
 
@@ -130,15 +141,7 @@ def _dot(
         return
     colour = FOR if value > 0 else AGAINST
     is_clear = abs(value) > spread
-    if np.isfinite(spread):
-        ends = [value - spread, value + spread]
-        xs = [left + scale.x(end) for end in ends]
-        axes.plot(xs, [y, y], color=colour, linewidth=1.1, gid=f"{gid}-interval")
-        beyond = [(xs[0], "<", ends[0] < scale.low), (xs[1], ">", ends[1] > scale.high)]
-        for x, marker, is_beyond in beyond:
-            if is_beyond:
-                style = {"marker": marker, "markersize": 3, "color": colour}
-                axes.plot([x], [y], gid=f"{gid}-beyond", **style)
+    _interval(axes, corner, pair, scale, gid, 1.1)
     axes.plot(
         [left + scale.x(value)],
         [y],
@@ -149,3 +152,26 @@ def _dot(
         markeredgewidth=0.9,
         gid=f"{gid}-{'clear' if is_clear else 'unclear'}",
     )
+
+
+def _interval(
+    axes: Axes,
+    corner: tuple[float, float],
+    pair: tuple[float, float],
+    scale: _Scale,
+    gid: str,
+    width: float,
+) -> None:
+    """Draw an interval of this width of line; nothing where it is not known."""
+    (left, y), (value, spread) = corner, pair
+    if not np.isfinite(value) or not np.isfinite(spread):
+        return
+    colour = FOR if value > 0 else AGAINST
+    ends = [value - spread, value + spread]
+    xs = [left + scale.x(end) for end in ends]
+    axes.plot(xs, [y, y], color=colour, linewidth=width, gid=f"{gid}-interval")
+    beyond = {"low": (xs[0], "<", ends[0] < scale.low), "high": (xs[1], ">", ends[1] > scale.high)}
+    for end, (x, marker, is_beyond) in beyond.items():
+        if is_beyond:
+            style = {"marker": marker, "markersize": 3, "color": colour}
+            axes.plot([x], [y], gid=f"{gid}-beyond-{end}", **style)

@@ -65,7 +65,11 @@ def map_figures(
             MapFigures(
                 kind=kind,
                 table=lead_map(*shown, name=f"map-{kind}{place}"),
-                intervals=interval_map(*shown, name=f"intervals-{kind}{place}"),
+                intervals=interval_map(
+                    *shown,
+                    name=f"intervals-{kind}{place}",
+                    fold_half_width=(unknown if is_absolute else cells.fold_half_width)[order],
+                ),
             )
         )
     return figures

@@ -10,6 +10,7 @@ from leadlens.ecg.diagnoses import diagnoses, diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
+from leadlens.explain.sampling import drawn_window
 from leadlens.files import read_json, write_text
 from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
 from leadlens.report.explained import ExplainedEcg, explained_ecg
@@ -29,7 +30,7 @@ from leadlens.report.tables import (
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
-from leadlens.study.plan import DONE, explained_cell
+from leadlens.study.plan import DONE, explained_cells
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect, write_results
 from leadlens.study.run import (
@@ -62,7 +63,7 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
     write_results(results, folder)
     compared = published_study(study.compare) if study.compare else None
-    explained = _explained_task(study, tasks)
+    explained = _explained_tasks(study, tasks)
     explanations, why_not = _explanations(study, explained, folder)
     shown = _shown_condition(study, results)
     context = {
@@ -87,7 +88,8 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "why_not": why_not,
         "explained": _two_ecgs(study, data, explained, explanations),
         "explain_settings": study.explain,
-        "n_explained": 0 if explanations is None else len(explanations.predictions.keys),
+        "n_explained": 0 if explanations is None else explanations.n_explained,
+        "explained_folds": [task.cell.tested for task in explained],
         "data": describe_data(data),
         "citations": citations({row.source for row in data.store.first_rows}),
         "facts": _facts(study, data, results, tasks, folder),
@@ -99,22 +101,23 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
     return path
 
 
-def _explained_task(study: StudySettings, tasks: list[CellTask]) -> CellTask | None:
-    """Return the task whose cell is explained, or None when the study explains nothing."""
-    cell = explained_cell(study, [task.cell for task in tasks])
-    return next((task for task in tasks if task.cell is cell), None)
+def _explained_tasks(study: StudySettings, tasks: list[CellTask]) -> list[CellTask]:
+    """Return the tasks whose cells are explained: none when the study explains nothing."""
+    cells = explained_cells(study, [task.cell for task in tasks])
+    return [task for task in tasks if task.cell in cells]
 
 
 def _explanations(
-    study: StudySettings, task: CellTask | None, folder: Path
+    study: StudySettings, tasks: list[CellTask], folder: Path
 ) -> tuple[Explanations | None, str]:
     """Return the study's explanations, or None and why there are none to show."""
-    if study.explain is None or task is None:
+    if study.explain is None:
         return None, ""
-    if not task.cell.is_done:
-        return None, "The cell that is to be explained is not finished."
+    n_left = sum(not task.cell.is_done for task in tasks)
+    if n_left:
+        return None, f"{n_left} of {len(tasks)} cells that are to be explained are not finished."
     try:
-        return load_explanations(task, study.explain, folder / EXPLANATIONS), ""
+        return load_explanations(tasks, study.explain, folder / EXPLANATIONS), ""
     except StoreError as error:
         return None, f"Explanations are left out: {error}."
 
@@ -195,42 +198,52 @@ def _maps(study: StudySettings, explanations: Explanations | None) -> list[MapFi
 def _two_ecgs(
     study: StudySettings,
     data: StudyData,
-    task: CellTask | None,
+    tasks: list[CellTask],
     explanations: Explanations | None,
 ) -> list[ExplainedEcg]:
     """Return two explained ECGs of different kinds of diagnosis, rightly given and not withheld.
 
     Per kind the one whose surrogate fits best; then the two kinds with the best.
     """
-    if study.explain is None or task is None or explanations is None:
+    if study.explain is None or explanations is None:
         return []
-    said, threshold = explanations.predictions, task.cell.training.threshold
-    best: dict[str, tuple[float, int, int]] = {}
-    for number, attribution in explanations.surveyed:
-        for column, code in enumerate(attribution.classes):
-            is_given = said.probabilities[number, column] > threshold
-            if not (is_given and said.labels[number, column]) or code in explanations.withheld:
-                continue
-            candidate = (float(attribution.r2[column]), number, column)
-            kind = diagnosis(code).group
-            best[kind] = max(best.get(kind, candidate), candidate)
-    shown = []
-    for place, (_, number, column) in enumerate(sorted(best.values(), reverse=True)[:2]):
-        explained = explanations.surveyed.attribution(number)
+    threshold, crop = tasks[0].cell.training.threshold, tasks[0].cell.training.crop
+    best: dict[str, tuple[float, int, int, int]] = {}
+    for place, fold in enumerate(explanations.folds):
+        is_right = (fold.predictions.probabilities > threshold) & fold.predictions.labels
+        for number, attribution in fold.surveyed:
+            for column in np.flatnonzero(is_right[number]).tolist():
+                code = attribution.classes[column]
+                if code in explanations.withheld:
+                    continue
+                candidate = (float(attribution.r2[column]), place, number, column)
+                kind = diagnosis(code).group
+                best[kind] = max(best.get(kind, candidate), candidate)
+    shown: list[ExplainedEcg] = []
+    for _, place, number, column in sorted(best.values(), reverse=True)[:2]:
+        fold = explanations.folds[place]
+        explained = fold.surveyed.attribution(number)
         if explained is not None:
-            recording = _shown(data, said.keys[number], task.cell.training.crop)
-            code, name = explained.classes[column], f"ecg-{place}"
-            settings = study.explain.settings
-            shown.append(explained_ecg(recording, explained, code, threshold, settings, name=name))
+            key, seed = fold.predictions.keys[number], study.explain.settings.seed
+            recording = _shown(data, key, crop, seed)
+            shown.append(
+                explained_ecg(
+                    recording, explained, explained.classes[column], threshold,
+                    study.explain.settings, f"ecg-{len(shown)}",
+                    held_out=fold.surveyed.config.held_out,
+                )
+            )  # fmt: skip
     return shown
 
 
-def _shown(data: StudyData, key: str, crop: float | None) -> Recording:
-    """Return what was explained of a recording, at the store's own rate: its first window."""
+def _shown(data: StudyData, key: str, crop: float | None, seed: int) -> Recording:
+    """Return what was explained of a recording, at the store's own rate: the drawn window."""
     store = data.store
     number = store.keys.index(key)
     row = store.first_rows[number]
-    signal = store.signal(store.windows_of[number][:1])[0]
+    windows = store.windows_of[number]
+    chosen = drawn_window(key, len(windows), seed)
+    signal = store.signal(windows[chosen : chosen + 1])[0]
     return Recording(
         signal=signal if crop is None else signal[:, : round(crop * store.fs)],
         fs=store.fs,

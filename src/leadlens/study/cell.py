@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 
+from leadlens.bundle import HeldOut
 from leadlens.data.batches import Dataset
 from leadlens.data.folds import fold_numbers, load_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import StoreError, TrainingError
+from leadlens.evaluation.skill import skills_of
 from leadlens.files import read_json, write_json, written_beside
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
 from leadlens.training.devices import choose_device, uses_bfloat16, versions
@@ -22,6 +24,8 @@ from leadlens.training.fit import fit, predict
 from leadlens.training.save import save_trained
 
 BUNDLE = "bundle"
+BACKGROUND = "background.npz"
+"""Of the training recordings, for an explainer that draws around them."""
 PREDICTIONS = "predictions.npz"
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -85,15 +89,20 @@ def run_cell(task: CellTask) -> float:
     folder, settings = task.cell.folder, task.cell.training
     folder.mkdir(parents=True, exist_ok=True)
     _begin(folder, identity)
-    train, test = _datasets(task, store)
+    train, test = cell_datasets(task, store)
     device = choose_device(task.device)
     monitor = test if settings.schedule == "published_plateau" else None
     model, history = fit(
         train, settings, device, folder / CHECKPOINT, monitor, lambda record: _log(folder, record)
     )
     _write_metrics(folder, history)
-    _save_predictions(folder / PREDICTIONS, test, predict(model, test, device), train)
-    save_trained(folder / BUNDLE, model, train, settings)
+    said = predict(model, test, device)
+    _save_predictions(folder / PREDICTIONS, test, said, train)
+    on = f"{test.n_recordings:,} recordings of tested fold {task.cell.tested}"
+    if monitor is not None:
+        on += ", whose loss steered its learning rate"
+    held_out = HeldOut(on=on, skills=skills_of(*test.labels, said))
+    save_trained(folder / BUNDLE, model, train, settings, held_out)
     seconds = round(sum(record["seconds"] for record in history), 2)
     write_json(
         folder / DONE,
@@ -110,16 +119,21 @@ def run_cell(task: CellTask) -> float:
 
 
 def _begin(folder: Path, identity: dict[str, Any]) -> None:
-    """Drop a checkpoint that was made with other settings."""
+    """Drop what was made with other settings."""
     settings = folder / "settings.json"
     if settings.exists() and read_json(settings) != identity:
         (folder / CHECKPOINT).unlink(missing_ok=True)
         (folder / METRICS).unlink(missing_ok=True)
+        (folder / BACKGROUND).unlink(missing_ok=True)
     write_json(settings, identity)
 
 
-def _datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
-    """Return training and test recordings of the cell."""
+def cell_datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
+    """Return training and test recordings of the cell.
+
+    Raises:
+        TrainingError: its fold leaves none on one side.
+    """
     folds = fold_numbers(load_folds(task.folds, store), store)
     chosen = np.array(task.recordings)
     # Recordings without a fold take no part, on either side.

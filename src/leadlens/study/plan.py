@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from leadlens.data.folding.settings import Fold, listed
 from leadlens.errors import ConfigError
+from leadlens.explain.replacement import check_has_twin
 from leadlens.files import hash_text, read_json
 from leadlens.study.folding import study_folds
 from leadlens.study.published import published_study
@@ -98,30 +99,38 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
 
 def _check_explanation(study: StudySettings, cells: list[Cell]) -> None:
     """Refuse an explanation that could only fail after all the training."""
-    cell = explained_cell(study, cells)
-    if cell is None or study.explain is None:
-        return
-    groups = study.explain.settings.lead_groups
-    if groups == "independent" and cell.training.lead_set != "12":
-        raise ConfigError(
-            f"study '{study.name}': lead groups 'independent' need the twelve leads, "
-            f"but the explained cell has lead set {cell.training.lead_set}"
-        )
+    if study.explain is not None:
+        check_has_twin(study.explain.settings)
+    for cell in explained_cells(study, cells):
+        if (
+            study.explain is not None
+            and study.explain.settings.lead_groups == "independent"
+            and cell.training.lead_set != "12"
+        ):
+            raise ConfigError(
+                f"study '{study.name}': lead groups 'independent' need the twelve leads, "
+                f"but the explained cell has lead set {cell.training.lead_set}"
+            )
 
 
-def explained_cell(study: StudySettings, cells: list[Cell]) -> Cell | None:
-    """Return the cell that is explained, or None when the study explains nothing."""
+def explained_cells(study: StudySettings, cells: list[Cell]) -> list[Cell]:
+    """Return the cells that are explained: none when the study explains nothing."""
     if study.explain is None:
-        return None
-    for cell in cells:
-        is_fold = study.explain.fold in (cell.fold, cell.tested)
-        if cell.condition == study.explain.condition and is_fold:
-            return cell
-    folds = tuple({cell.fold: Fold(cell.fold, cell.source) for cell in cells}.values())
-    raise ConfigError(
-        f"study '{study.name}' explains {study.explain.condition}, fold {study.explain.fold}, "
-        f"which is none of its cells (axes: {', '.join(study.axes)}; folds: {listed(folds)})"
-    )
+        return []
+    asked = study.explain.fold
+    found = [
+        cell
+        for cell in cells
+        if cell.condition == study.explain.condition and asked in (None, cell.fold, cell.tested)
+    ]
+    if not found:
+        folds = tuple({cell.fold: Fold(cell.fold, cell.source) for cell in cells}.values())
+        which = "" if asked is None else f"fold {asked}, "
+        raise ConfigError(
+            f"study '{study.name}' explains {study.explain.condition}, {which}"
+            f"which is none of its cells (axes: {', '.join(study.axes)}; folds: {listed(folds)})"
+        )
+    return found
 
 
 def n_epochs_done(cell: Cell) -> int:

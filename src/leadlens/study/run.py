@@ -21,7 +21,7 @@ from leadlens.files import hash_file, read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
-from leadlens.study.plan import Cell, check_done, explained_cell, plan_cells
+from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
 
@@ -89,9 +89,10 @@ def run_study(
                 on_cells(cells)
             for _ in engine.map_items(run_cell, tasks):
                 pass
-            cell = explained_cell(study, cells)
-            if cell is not None and study.explain is not None:
-                explain_cell(tasks[cells.index(cell)], study.explain, folder / EXPLANATIONS, engine)
+            if study.explain is not None:
+                for cell in explained_cells(study, cells):
+                    task = tasks[cells.index(cell)]
+                    explain_cell(task, study.explain, folder / EXPLANATIONS, engine)
     except Timeout as error:
         raise ConfigError(f"{folder} is being computed by another run: wait for it") from error
     return data

@@ -41,20 +41,21 @@ class DataSettings(BaseModel):
 
 
 class StudyExplainSettings(BaseModel):
-    """Which cell is explained, and on how many recordings.
+    """Which condition is explained, and on how many recordings.
 
     Attributes:
         condition: values of the axes, such as {loss: bce, fs: 50}.
-        fold: the tested fold (a number, or a source) whose recordings are explained.
-        n_per_class: recordings with each diagnosis that make its row of the map, at most, drawn
-            at random.
+        fold: the tested fold (a number, or a source) whose recordings are explained; None means
+            every tested fold, each by the model that was tested on it.
+        n_per_class: recordings with each diagnosis that a fold adds to its row of the map, at most,
+            drawn at random.
         aggregate: "signed", or "absolute" (our reading of the published, unstated aggregation).
         settings: of each explanation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     condition: dict[str, Any]
-    fold: int | str = 0
+    fold: int | str | None = None
     n_per_class: int = Field(default=20, ge=1)
     aggregate: Aggregate = "signed"
     settings: ExplainSettings = ExplainSettings()

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from leadlens.bundle import save_bundle
+from leadlens.bundle import HeldOut, save_bundle
 from leadlens.data.batches import Dataset
 from leadlens.training.settings import TrainingSettings
 
@@ -15,6 +15,7 @@ def save_trained(
     network: nn.Module,
     data: Dataset,
     settings: TrainingSettings,
+    held_out: HeldOut | None,
 ) -> None:
     """Write `network`, trained on `data` with `settings`, as a bundle to the folder `path`."""
     save_bundle(
@@ -30,6 +31,7 @@ def save_trained(
         thresholds=(settings.threshold,) * len(data.classes),
         trained_on=_trained_on(data),
         training=settings.model_dump(mode="json"),
+        held_out=held_out,
     )
 
 

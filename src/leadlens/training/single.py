@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from leadlens.bundle import CONFIG, Bundle
+from leadlens.bundle import CONFIG, Bundle, HeldOut
 from leadlens.data.batches import Dataset
 from leadlens.data.derive import derive_store
 from leadlens.data.folds import assign_folds, groups_of
@@ -18,6 +19,7 @@ from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, StoreError
 from leadlens.evaluation.challenge import challenge_score, f_measure
 from leadlens.evaluation.metrics import score
+from leadlens.evaluation.skill import skills_of
 from leadlens.files import write_json
 from leadlens.training.devices import choose_device
 from leadlens.training.fit import fit, predict
@@ -70,9 +72,9 @@ def train_single(
             on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None
         ),
     )
-    scores = scores_of(network, test, settings, device) if test is not None else {}
+    scores, held_out = ({}, None) if test is None else _tested(network, test, settings, place)
     write_json(out / "training.json", {"history": history, "held_out": _jsonable(scores)})
-    save_trained(out, network, train, settings)
+    save_trained(out, network, train, settings, held_out)
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
     if store is not source:
         shutil.rmtree(scratch)
@@ -126,13 +128,14 @@ def dataset_for(bundle: Bundle, store: Store, scratch: Path) -> Dataset:
     return data
 
 
-def scores_of(
-    network: nn.Module, data: Dataset, settings: TrainingSettings, device: str
-) -> dict[str, Any]:
-    """Return the scores of a network on `data`."""
-    probabilities = predict(network, data, choose_device(device))
-    thresholds = np.full(len(data.classes), settings.threshold, dtype=np.float32)
-    return _scores(data, probabilities, thresholds)
+def _tested(
+    network: nn.Module, test: Dataset, settings: TrainingSettings, device: torch.device
+) -> tuple[dict[str, Any], HeldOut]:
+    """Return a network's scores on what was held out, and what its bundle keeps of them."""
+    said = predict(network, test, device)
+    thresholds = np.full(len(test.classes), settings.threshold, dtype=np.float32)
+    on = f"{test.n_recordings:,} recordings held out of the training store"
+    return _scores(test, said, thresholds), HeldOut(on=on, skills=skills_of(*test.labels, said))
 
 
 def _scores(data: Dataset, probabilities: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from leadlens.bundle import Bundle, load_bundle
+from leadlens.data.batches import Dataset
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import CohortSource
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.engines.local import LocalEngine, available_cores
+from leadlens.explain.background import Background, make_background
 from leadlens.simulate import Batch, CohortSettings, Evidence, evidence, programme_batch, render_all
 from leadlens.simulate.evidence import effect
 from leadlens.training.single import train_single
@@ -33,17 +35,17 @@ class Case:
     right: tuple[str, ...]
 
 
-def reference(out: Path, n: int, changes: dict[str, Any]) -> Bundle:
-    """Return the reference network, trained now if need be."""
+def reference(out: Path, n: int, changes: dict[str, Any], seed: int = 21) -> Bundle:
+    """Return the reference network, trained now if need be; `seed` is its ECGs' and its own."""
     model = out / "model"
     if not (model / "config.json").exists():
-        settings = CohortSettings(cohort="factorial", n_recordings=n, seed=21, fs=FS)
+        settings = CohortSettings(cohort="factorial", n_recordings=n, seed=seed, fs=FS)
         store = out / "simulated"
         if not (store / "manifest.json").exists():
             engine = LocalEngine(available_cores())
             ingest(CohortSource(settings), store, IngestSettings(fs=FS), engine)
         scores = train_single(
-            store, model, "resnet", {"normalisation": "millivolt", "seed": 21, **changes},
+            store, model, "resnet", {"normalisation": "millivolt", "seed": seed, **changes},
             hold_out=0.1, on_epoch=lambda k, of: print(f"epoch {k} of {of}", file=sys.stderr),
         )  # fmt: skip
         print(f"reference: macro AUROC {scores['macro']['auroc']:.4f} on "
@@ -58,14 +60,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny model: at most 60 s")
 
 
-def chosen_model(options: argparse.Namespace) -> Bundle:
-    """Return the model that was given, or the reference, trained now if need be."""
+def chosen_model(options: argparse.Namespace, seed: int = 21) -> Bundle:
+    """Return the model that was given, or the reference of a seed, trained now if need be."""
     if options.model:
         return load_bundle(options.model)
     if options.quick:
         small = {"model": {"n_filters": (8, 16, 24)}, "epochs": 6}
-        return reference(options.out / "quick", 1500, small)
-    return reference(options.out, 16_000, {"epochs": 10})
+        return reference(options.out / "quick", 1500, small, seed)
+    return reference(options.out, 16_000, {"epochs": 10}, seed)
 
 
 def held_out(bundle: Bundle, n: int, seed: int = 22) -> tuple[Batch, np.ndarray, np.ndarray]:
@@ -103,3 +105,14 @@ def cases(bundle: Bundle, n: int, per: int, seed: int = 22) -> list[Case]:
         effects = {name: effect(batch, row, name) for name in right if name in ADDITIVE}
         found.append(Case(windows[row], where, effects, right))
     return found
+
+
+def simulated_background(bundle: Bundle, out: Path, n: int) -> Background:
+    """Return what training ECGs are like, for `paper_lime`: `n` of the reference's cohort."""
+    settings = CohortSettings(cohort="factorial", n_recordings=n, seed=21, fs=FS)
+    engine = LocalEngine(available_cores())
+    store = ingest(CohortSource(settings), out / f"background-{n}", IngestSettings(fs=FS), engine)
+    config, everyone = bundle.config, np.arange(n)
+    return make_background(
+        Dataset(store, everyone, config.leads, config.normalisation, config.classes)
+    )

@@ -9,41 +9,51 @@ from explain_cases import Case, column_of
 from torch import nn
 
 from leadlens.bundle import Bundle
+from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.explainers import explainer
 from leadlens.explain.faithfulness import amplitudes
 from leadlens.explain.frozen import FrozenModel, freeze
 from leadlens.explain.game import Game
+from leadlens.explain.paper_lime import PaperLime
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.window import make_game
 from leadlens.simulate import Evidence
 
-WAVES = ExplainSettings(pieces="waves")
+WAVES = ExplainSettings(timing=False, n_samples=512)
+"""The default without timing players, which own no sample; each method has as many masks."""
+
+
+def changed(**changes: object) -> ExplainSettings:
+    """Return WAVES with changes."""
+    return WAVES.model_copy(update=changes)
+
+
+DEFAULT = "lime (the default)"
 METHODS: dict[str, ExplainSettings] = {
-    "lime, hadamard, waves": WAVES,
-    "lime, hadamard, waves, bridge": WAVES.model_copy(update={"replacement": "bridge"}),
-    "lime, hadamard, waves, median beat": WAVES.model_copy(update={"replacement": "median_beat"}),
-    "lime, hadamard, waves, median beat, wide": WAVES.model_copy(
-        update={"replacement": "median_beat", "kernel_width": 0.5}
-    ),
-    "lime, hadamard, segments": ExplainSettings(),
-    "lime, bernoulli, segments": ExplainSettings(design="bernoulli"),
-    "kernel_shap, waves": WAVES.model_copy(update={"method": "kernel_shap"}),
-    "occlusion, waves": WAVES.model_copy(update={"method": "occlusion"}),
-    "exact_shapley, whole leads": ExplainSettings(method="exact_shapley", pieces="whole"),
-    "exact_shapley, frontal or chest": ExplainSettings(
+    DEFAULT: changed(timing=True),
+    "lime, without timing players": WAVES,
+    "lime, isoelectric": changed(replacement="isoelectric"),
+    "lime, bridge": changed(replacement="bridge"),
+    "lime, kernel width 0.25": changed(kernel_width=0.25),
+    "lime, random masks": changed(design="bernoulli"),
+    "lime, segments": changed(pieces="segments"),
+    "lime, segments, isoelectric": changed(pieces="segments", replacement="isoelectric"),
+    **{name: changed(method=name) for name in ("shapley", "kernel_shap", "occlusion")},
+    "exact_shapley, whole leads": changed(method="exact_shapley", pieces="whole"),
+    "exact_shapley, frontal or chest": changed(
         method="exact_shapley", pieces="whole", lead_groups="frontal_or_chest"
     ),
     **{
-        name: WAVES.model_copy(update={"method": name})
+        name: changed(method=name)
         for name in ("integrated_gradients", "deeplift", "grad_cam", "cam", "paper_lime")
     },
 }
-"""Ours and others by name; one that `explainer` does not know is left out."""
-CAPTUM = "captum Lime as it comes, waves"
-AMPLITUDE = "amplitude (no model), waves"
-TRUTH = "the truth itself, waves"
+"""Ours and others by name, on waves with the median beat where nothing else is said."""
+CAPTUM = "captum Lime as it comes"
+AMPLITUDE = "amplitude (no model)"
+TRUTH = "the truth itself"
 """What players as coarse as these can reach at most, or nearly."""
 SLOW = ("integrated_gradients", "deeplift")
 """Each class costs as much as the first: here only those that are judged are explained."""
@@ -95,7 +105,9 @@ def as_attribution(model: FrozenModel, game: Game, column: int, values: np.ndarr
 Said = Callable[[str], Attribution]
 
 
-def said_by(bundle: Bundle, case: Case, name: str, number: int) -> Said:
+def said_by(
+    bundle: Bundle, case: Case, name: str, number: int, recipe: PaperLime | None = None
+) -> Said:
     """Return a method's attribution of one ECG, by the diagnosis that is asked for."""
     settings = METHODS.get(name, WAVES)
     model, config = freeze(bundle, case.signal), bundle.config
@@ -109,6 +121,8 @@ def said_by(bundle: Bundle, case: Case, name: str, number: int) -> Said:
         return lambda one: as_attribution(
             model, game, columns[one], true_values(game, case.evidence[one])
         )
+    if recipe is not None:
+        return lambda one: recipe.of((diagnosis(one).code,))(model, game, settings)
     if settings.method in SLOW:
         few = Columns(model.network, list(columns.values()))
         asked = replace(model, network=few, classes=tuple(columns))

@@ -8,8 +8,9 @@ kept in --out; the same command uses it again. On ECGs of another seed that the 
 each method explains each diagnosis, one at a time. Additive diagnoses: relevance mass accuracy and
 pointing game over the chance of a uniform map (`leadlens.explain.truth`); "shuffled" is the mass
 over that of the same players in random order. Timing diagnoses: share of the positive timing value
-on the right player. Intervals: 95 %, bootstrap over ECGs. Methods that are not installed are left
-out, and named. The last line is one JSON object.
+on the right player. `seed to seed` is the rank correlation of the players' values by two designs of
+the default for a single ECG. Intervals: 95 %, bootstrap over ECGs. Methods that are not installed
+are left out, and named. The last line is one JSON object.
 """
 
 import argparse
@@ -28,25 +29,29 @@ from explain_cases import (
     cases,
     chosen_model,
     column_of,
+    simulated_background,
 )
-from explain_methods import AMPLITUDE, CAPTUM, METHODS, TRUTH, WAVES, said_by
+from explain_methods import AMPLITUDE, CAPTUM, DEFAULT, METHODS, TRUTH, WAVES, said_by
 
 from leadlens.bundle import Bundle
 from leadlens.errors import ConfigError, MissingExtraError, SignalError
 from leadlens.explain.explainers import explainer
 from leadlens.explain.frozen import freeze
+from leadlens.explain.paper_lime import PaperLime
+from leadlens.explain.perturbation import perturb
 from leadlens.explain.settings import ExplainSettings
 from leadlens.explain.stability import spearman
 from leadlens.explain.truth import (
     RIGHT_TIMING,
-    Lift,
+    Interval,
     TruthScore,
     lift,
+    mean_interval,
     model_truth,
     score,
     timing_share,
 )
-from leadlens.explain.window import make_game
+from leadlens.explain.window import for_one_ecg, make_game
 
 
 @dataclass(eq=False)
@@ -60,7 +65,7 @@ class Result:
     failed: int = 0
 
 
-def assess(bundle: Bundle, found: list[Case], name: str) -> Result:
+def assess(bundle: Bundle, found: list[Case], name: str, recipe: PaperLime | None = None) -> Result:
     """Return the scores of one method on all cases."""
     result = Result({}, [], {})
     began = time.process_time()
@@ -69,7 +74,7 @@ def assess(bundle: Bundle, found: list[Case], name: str) -> Result:
         if not right:
             continue
         try:
-            said = said_by(bundle, case, name, number)
+            said = said_by(bundle, case, name, number, recipe)
         except SignalError:
             result.failed += 1
             continue
@@ -92,7 +97,8 @@ _USED: dict[tuple[int, str], np.ndarray] = {}
 
 def case_truth(bundle: Bundle, case: Case, one: str, name: str) -> np.ndarray | None:
     """Return what the model uses of each lead group for a diagnosis, made once a case."""
-    if METHODS.get(name, WAVES).lead_groups != "frontal_and_chest":
+    settings = METHODS.get(name, WAVES)
+    if settings.lead_groups != "frontal_and_chest" or settings.method == "paper_lime":
         return None
     key = id(case), one
     if key not in _USED:
@@ -117,7 +123,10 @@ def assess_timing(bundle: Bundle, found: list[Case], settings: ExplainSettings) 
         for one in right:
             column = column_of(bundle, one)
             shares.setdefault(one, []).append(timing_share(said, column, one))
-    return {one: mean_interval(np.array(values)) for one, values in sorted(shares.items())}
+    return {
+        one: asdict(mean_interval(np.array(values))) | {"n": len(values)}
+        for one, values in sorted(shares.items())
+    }
 
 
 def timing_table(bundle: Bundle, found: list[Case]) -> dict[str, Any]:
@@ -125,7 +134,7 @@ def timing_table(bundle: Bundle, found: list[Case]) -> dict[str, Any]:
     rhythm = {}
     for name, settings in (
         ("exact_shapley", METHODS["exact_shapley, whole leads"]),
-        ("lime", METHODS["lime, hadamard, waves"]),
+        ("lime", METHODS[DEFAULT]),
     ):
         with_timing = settings.model_copy(update={"timing": True})
         rhythm[name] = assess_timing(bundle, found, with_timing)
@@ -136,11 +145,29 @@ def timing_table(bundle: Bundle, found: list[Case]) -> dict[str, Any]:
     return rhythm
 
 
-def mean_interval(values: np.ndarray) -> dict[str, float]:
-    """Return a mean with its 95 % bootstrap interval."""
-    drawn = values[np.random.default_rng(0).integers(len(values), size=(2000, len(values)))]
-    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
-    return {"value": float(values.mean()), "low": float(low), "high": float(high), "n": len(values)}
+def stability_table(bundle: Bundle, found: list[Case]) -> dict[str, Any]:
+    """Print and return how well two designs of the default agree, by player and by lead."""
+    first = for_one_ecg(ExplainSettings())
+    agree: dict[str, list[float]] = {"player": [], "lead": []}
+    for case in found:
+        model, config = freeze(bundle, case.signal), bundle.config
+        game = make_game(case.signal, config.leads, config.fs, "mV", first, like=model.like)
+        one, other = (
+            perturb(model, game, first.model_copy(update={"seed": seed})) for seed in (1, 2)
+        )
+        for name in case.right:
+            column, there = column_of(bundle, name), game.is_there
+            agree["player"].append(spearman(one.values[column, there], other.values[column, there]))
+            agree["lead"].append(
+                spearman(*(each.sums["lead"].values[column] for each in (one, other)))
+            )
+    print(f"\nseed to seed, {one.n_forwards} forward passes")
+    said = {}
+    for kind, values in agree.items():
+        mean = mean_interval(np.array(values))
+        said[kind] = asdict(mean) | {"n": len(values)}
+        print(f"  by {kind:7s} {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]")
+    return said
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -172,7 +199,7 @@ def show(table: dict[str, dict[str, Any]]) -> None:
     """Print the methods, best first, then the lifts of relevance mass by diagnosis."""
 
     def interval(found: dict[str, float]) -> str:
-        one = Lift(**found)
+        one = Interval(**found)
         return f"{one.value:5.2f} [{one.low:5.2f},{one.high:5.2f}]"
 
     order = sorted(table, key=lambda name: -table[name]["relevance_mass_lift"]["value"])
@@ -203,7 +230,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--per", type=int, default=12, help="ECGs of each diagnosis")
     parser.add_argument("--seed", type=int, default=22, help="of the explained ECGs")
-    parser.add_argument("--only", nargs="*", help="methods, by a part of their names; timing")
+    parser.add_argument(
+        "--only", nargs="*", help="methods, by a part of their names; timing; stability"
+    )
     add_model_options(parser)
     options = parser.parse_args()
     bundle = chosen_model(options)
@@ -215,7 +244,11 @@ def main() -> None:
             continue
         try:
             print(name, file=sys.stderr, flush=True)
-            table[name] = summary(assess(bundle, found, name))
+            recipe = None
+            if METHODS.get(name, WAVES).method == "paper_lime":
+                n_background = 300 if options.quick else 4000
+                recipe = PaperLime(simulated_background(bundle, options.out, n_background))
+            table[name] = summary(assess(bundle, found, name, recipe))
             print(table[name]["relevance_mass_lift"], file=sys.stderr, flush=True)
         except (ConfigError, MissingExtraError, ImportError) as error:
             missing.append(name)
@@ -224,14 +257,16 @@ def main() -> None:
         show(table)
     is_asked = not options.only or "timing" in options.only
     rhythm = timing_table(bundle, found) if is_asked else {}
+    is_asked = not options.only or "stability" in options.only
+    stability = stability_table(bundle, found[: 4 if options.quick else 24]) if is_asked else {}
     ranked = [name for name in table if name not in (AMPLITUDE, TRUTH)]
     best = max(ranked, key=lambda name: table[name]["relevance_mass_lift"]["value"], default=None)
     first = table.get(best, {})
     print(json.dumps({
         "best": best,
         **{key: first.get(key) for key in ("relevance_mass_lift", "pointing_lift")},
-        "methods": table, "timing": rhythm, "left_out": missing, "n_ecgs": len(found),
-        "quick": options.quick,
+        "methods": table, "timing": rhythm, "seed_to_seed": stability, "left_out": missing,
+        "n_ecgs": len(found), "quick": options.quick,
     }))  # fmt: skip
 
 

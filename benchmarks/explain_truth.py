@@ -247,7 +247,9 @@ def main() -> None:
             recipe = None
             if METHODS.get(name, WAVES).method == "paper_lime":
                 n_background = 300 if options.quick else 4000
-                recipe = PaperLime(simulated_background(bundle, options.out, n_background))
+                background = simulated_background(bundle, options.out, n_background)
+                # ECGs of a diagnosis share draws, and the network's answers to them.
+                recipe = PaperLime(background, n_designs=1)
             table[name] = summary(assess(bundle, found, name, recipe))
             print(table[name]["relevance_mass_lift"], file=sys.stderr, flush=True)
         except (ConfigError, MissingExtraError, ImportError) as error:

@@ -26,9 +26,9 @@ come, and 46 players have too many coalitions to try all."""
 class ExplainSettings(BaseModel):
     """How one ECG is explained.
 
-    The defaults are what the benchmark against the truth puts first. A method that cannot play with
-    the usual players has defaults of its own: whole leads for "exact_shapley" and "paper_lime", no
-    timing players for gradients.
+    Players and replacement are by default what the benchmark against the truth puts first. A method
+    that cannot play with these players has defaults of its own: whole leads for "exact_shapley" and
+    "paper_lime", no timing players for gradients.
 
     Attributes:
         method: one of `leadlens.explain.explainers.EXPLAINERS`, or "package.module:function".

@@ -10,6 +10,9 @@ from leadlens.cli import auditing, data, fetching, folds, mapping, models, study
 from leadlens.cli.terminal import say
 from leadlens.errors import LeadlensError
 
+GO_ON = ("demo", "fetch", "ingest", "simulate", "study", "train", "map")
+"""Commands that, run again, go on where they were stopped."""
+
 
 class Commands(TyperGroup):
     """Commands whose errors end with a message and exit code 2, without a traceback."""
@@ -28,7 +31,9 @@ class Commands(TyperGroup):
             say(f"error: {place}{error.strerror or error}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
-            say("stopped; what is finished is kept: run the same command again to go on")
+            goes_on = ctx.invoked_subcommand in GO_ON
+            say("stopped; what is finished is kept: run the same command again to go on" if goes_on
+                else "stopped")  # fmt: skip
             raise typer.Exit(130) from error
 
 

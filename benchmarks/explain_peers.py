@@ -42,15 +42,13 @@ def cpu_seconds(task: Callable[[], object]) -> tuple[float, object]:
     return time.process_time() - started, found
 
 
-def ecgs(n: int) -> list[np.ndarray]:
-    """Return simulated windows of 10 s at 75 Hz, which obey the limb-lead equations."""
+def ecgs(n: int) -> Iterator[np.ndarray]:
+    """Yield simulated windows of 10 s at 75 Hz, which obey the limb-lead equations."""
     source = CohortSource(CohortSettings(n_recordings=n, cohort="balanced", seed=11, fs=FS))
     eight = [STANDARD_LEADS.index(lead) for lead in INDEPENDENT_LEADS]
-    # Formed again, for devices round each lead by itself, to 5 uV some of them.
-    return [
-        (STANDARD_FROM_INDEPENDENT @ source.load(number).signal[eight]).astype(np.float32)
-        for number in range(n)
-    ]
+    for number in range(n):
+        # Formed again, for devices round each lead by itself, to 5 uV some of them.
+        yield (STANDARD_FROM_INDEPENDENT @ source.load(number).signal[eight]).astype(np.float32)
 
 
 def frozen(network: nn.Module, precision: str = "float32") -> FrozenModel:

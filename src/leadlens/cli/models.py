@@ -160,16 +160,10 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Show which leads, and when, made a model say so, on ECG paper."""
+    values, asked = apply_changes({}, tuple(changes or ())), tuple(names or ())
     if judge:
-        if out_file or figures or window or (layout, order) != ("3x4", "standard"):
-            raise ConfigError(
-                "--judge prints a card of first windows and draws nothing: "
-                "leave out --out, --figures, --window, --layout and --order"
-            )
-        from leadlens.cli.judging import judge_files
-
-        changed = apply_changes({}, tuple(changes or ()))
-        judge_files(model, _files([file]), tuple(names or ()), n or 10, changed, as_json)
+        draws = bool(out_file or figures or window) or (layout, order) != ("3x4", "standard")
+        _judge(model, file, asked, n, values, as_json, draws)
         return
     if n is not None:
         raise ConfigError(f"--n {n} is the number of ECGs to judge on: use it with --judge")
@@ -178,18 +172,10 @@ def explain(
     from leadlens.report.explanation_page import explain_file
 
     target = out_file or Path(f"{file.stem}-explained.html")
-    values = apply_changes({}, tuple(changes or ()))
     said = explain_file(
-        model,
-        file,
-        tuple(names or ()),
-        target,
-        window,
-        values,
-        layout=cast("Layout", layout),
-        order=cast("Order", order),
-        figures=figures,
-    )
+        model, file, asked, target, window, values,
+        layout=cast("Layout", layout), order=cast("Order", order), figures=figures,
+    )  # fmt: skip
     if as_json:
         print_json(said)
         return
@@ -198,6 +184,26 @@ def explain(
     for name, why in said["skipped"].items():
         say(f"not explained: {name}: {why}")
     out.print(f"page: {target}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _judge(
+    model: Path,
+    file: Path,
+    names: tuple[str, ...],
+    n: int | None,
+    changes: dict[str, Any],
+    as_json: bool,
+    draws: bool,
+) -> None:
+    """Judge an explainer; `draws` tells whether a drawing was asked for too."""
+    from leadlens.cli.judging import judge_files
+
+    if draws:
+        raise ConfigError(
+            "--judge prints a card of first windows and draws nothing: "
+            "leave out --out, --figures, --window, --layout and --order"
+        )
+    judge_files(model, _files([file]), names, n or 10, changes, as_json)
 
 
 def _files(paths: list[Path]) -> list[Path]:

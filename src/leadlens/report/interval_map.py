@@ -87,15 +87,28 @@ def interval_map(
         write(axes, table.right + 46, y, f"{n_recordings[row]:,}", ha="right", color="#444")
         if label in withheld:
             withheld_row(axes, table, row, withheld[label])
-            continue
-        for column in range(len(columns)):
-            corner = (table.left + table.cell * column, y)
-            pair = (float(values[row, column]), float(half_width[row, column]))
-            _dot(axes, corner, pair, scale, f"dot-{row}-{column}")
-            low_corner = (corner[0], corner[1] + _BELOW)
-            pair = (pair[0], float(over_folds[row, column]))
-            _interval(axes, low_corner, pair, scale, f"dot-{row}-{column}-folds", 0.5)
+        else:
+            _row(axes, table, row, values[row], half_width[row], over_folds[row], scale)
     return from_figure(figure, name, title or "Mean evidence with 95 % intervals")
+
+
+def _row(
+    axes: Axes,
+    table: Table,
+    row: int,
+    values: Float[np.ndarray, " column"],
+    half_width: Float[np.ndarray, " column"],
+    over_folds: Float[np.ndarray, " column"],
+    scale: _Scale,
+) -> None:
+    """Draw a row's dots and intervals, those over folds below."""
+    y = (table.tops[row] + table.tops[row + 1]) / 2
+    for column, value in enumerate(values.tolist()):
+        x = table.left + table.cell * column
+        name = f"dot-{row}-{column}"
+        _dot(axes, (x, y), (value, float(half_width[column])), scale, name)
+        folds = (value, float(over_folds[column]))
+        _interval(axes, (x, y + _BELOW), folds, scale, f"{name}-folds", 0.5)
 
 
 def _frame(axes: Axes, table: Table, n_columns: int, scale: _Scale, has_folds: bool) -> None:

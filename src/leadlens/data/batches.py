@@ -127,8 +127,10 @@ class Dataset:
         counts = self.store.counts(draw.windows)
         if self.crop is not None:
             n = self.n_samples
-            pairs = zip(counts, draw.starts, strict=True)
-            counts = np.stack([window[:, start : start + n] for window, start in pairs])
+            crops = np.empty((len(draw), counts.shape[1], n), np.int16)
+            for crop, window, start in zip(crops, counts, draw.starts, strict=True):
+                crop[...] = window[:, start : start + n]
+            counts = crops
         if self.leads == self.store.manifest.leads:
             return counts
         return counts[:, [self.store.manifest.leads.index(lead) for lead in self.leads]]

@@ -16,7 +16,6 @@ from torch import Tensor
 from leadlens.data.batches import Dataset, Draw
 from leadlens.data.store import COUNTS_PER_MILLIVOLT, MISSING_COUNT
 from leadlens.ecg.preprocess import Normalisation
-from leadlens.training.settings import TrainingSettings
 
 RESIDENT_SHARE: Final = 0.5
 """Of a GPU's free memory that counts may take; the rest is for network and activations."""
@@ -121,12 +120,6 @@ Feed = HostFeed | DeviceFeed
 def feed_of(data: Dataset, device: torch.device) -> Feed:
     """Return what feeds a network on `device`."""
     return HostFeed(data) if device.type == "cpu" else DeviceFeed(data, device)
-
-
-def fed_epoch(feed: Feed, settings: TrainingSettings, epoch: int) -> Iterator[Fed]:
-    """Yield the batches of one epoch of training."""
-    draws = feed.data.epoch_draws(settings.batch_size, settings.seed, epoch, settings.order)
-    return map(feed.tensors, draws)
 
 
 def fed_windows(feed: Feed, batch_size: int) -> Iterator[Fed]:

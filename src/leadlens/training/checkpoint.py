@@ -1,7 +1,8 @@
 """Checkpoints: everything needed to go on after a kill, in one file that is never half-written.
 
-Weights and Adam's moments are tensors in a safetensors file; the history is JSON in its metadata,
-beside a hash of what is being trained: a checkpoint of another training is refused.
+Weights, what the loss remembers, and Adam's moments are tensors in a safetensors file; the history
+is JSON in its metadata, beside a hash of what is being trained: a checkpoint of another training
+is refused.
 Orders and learning rates follow from (seed, epoch), so no random state has to be kept.
 """
 
@@ -20,12 +21,14 @@ from leadlens.files import written_beside
 def save_checkpoint(
     path: Path,
     model: nn.Module,
+    loss: nn.Module,
     optimizer: torch.optim.Optimizer,
     history: list[dict[str, float]],
     identity: str,
 ) -> None:
     """Write the state after an epoch to `path`; `identity` names the training."""
     tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"loss.{k}": v for k, v in loss.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -35,9 +38,13 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: str
+    path: Path,
+    model: nn.Module,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    identity: str,
 ) -> list[dict[str, float]]:
-    """Put the state in `path` into `model` and `optimizer`; return the history.
+    """Put the state in `path` into `model`, `loss` and `optimizer`; return the history.
 
     Raises:
         TrainingError: the file is damaged or belongs to another training.
@@ -49,6 +56,7 @@ def load_checkpoint(
         history: list[dict[str, float]] = json.loads(metadata["history"])
         is_same = metadata["identity"] == identity
         model.load_state_dict(_below(tensors, "model"))
+        loss.load_state_dict(_below(tensors, "loss"))
         optimizer.load_state_dict(
             {
                 "state": _optimizer_state(_below(tensors, "optimizer")),

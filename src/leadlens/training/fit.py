@@ -14,8 +14,8 @@ from leadlens.data.batches import Dataset
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
-from leadlens.models.losses import LOSSES, Loss
-from leadlens.models.registry import build_model
+from leadlens.models.losses import Loss
+from leadlens.models.registry import build_loss, build_model
 from leadlens.training.checkpoint import load_checkpoint, save_checkpoint
 from leadlens.training.devices import autocast
 from leadlens.training.feed import Fed, Feed, fed_epoch, fed_windows, feed_of
@@ -47,24 +47,26 @@ def fit(
 
     Raises:
         TrainingError: a loss is not a number; the checkpoint is damaged or of another training.
-        ConfigError: windows too short for the network; a plateau schedule without `monitor`.
+        ConfigError: windows too short for the network; a plateau schedule without `monitor`; a
+            loss that is not defined for the classes.
     """
     _check(data, settings, monitor)
     model = build_model(settings.model, len(data.leads), len(data.classes), settings.seed)
     model = model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    loss = LOSSES[settings.loss]
+    loss = build_loss(settings.loss, data.classes).to(device)
     history: History = []
     identity = _identity(data, settings)
     feed = feed_of(data, device)
     watched = None if monitor is None else feed_of(monitor, device)
     if checkpoint is not None and checkpoint.exists():
-        history = load_checkpoint(checkpoint, model, optimizer, identity)
+        history = load_checkpoint(checkpoint, model, loss, optimizer, identity)
     n_per_epoch = len(_batch_starts(data.n_recordings, settings.batch_size))
     for epoch in range(len(history), settings.epochs):
         started = time.perf_counter()
         monitored = [record["monitored_loss"] for record in history if "monitored_loss" in record]
         model.train()
+        loss.train()
         costs = []
         for number, batch in enumerate(fed_epoch(feed, settings, epoch)):
             step = epoch * n_per_epoch + number
@@ -81,7 +83,7 @@ def fit(
         record["seconds"] = round(time.perf_counter() - started, 3)
         history.append(record)
         if checkpoint is not None:
-            save_checkpoint(checkpoint, model, optimizer, history, identity)
+            save_checkpoint(checkpoint, model, loss, optimizer, history, identity)
         if on_epoch is not None:
             on_epoch(record)
     return model.eval(), history
@@ -105,6 +107,7 @@ def predict(
 def monitored_loss(model: nn.Module, feed: Feed, loss: Loss, settings: TrainingSettings) -> float:
     """Return the loss on what is fed, batch by batch as in training, weighted by batch size."""
     model.eval()
+    loss.eval()
     total = 0.0
     with torch.inference_mode():
         for batch in fed_windows(feed, settings.batch_size):
@@ -117,7 +120,8 @@ def _cost(model: nn.Module, batch: Fed, loss: Loss, settings: TrainingSettings) 
     """Return the loss of one batch; the network in the chosen precision, the loss in float32."""
     with autocast(batch.signal.device, settings.precision):
         logits = model(batch.signal)
-    return loss(logits.float(), batch.labels, batch.label_mask)
+    cost: Tensor = loss(logits.float(), batch.labels, batch.label_mask)
+    return cost
 
 
 def _number(cost: Tensor, batch: Fed, data: Dataset, epoch: int) -> float:

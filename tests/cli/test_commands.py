@@ -144,7 +144,7 @@ def test_yaml_that_is_none_is_refused(leadlens: Callable[..., Outcome]) -> None:
     [
         (["--preset", "huge"], "'huge': allowed values are small, resnet, inception_time, paper"),
         (["--set", "epochs"], "write it as key=value"),
-        (["--set", "loss=focal"], "'focal'"),
+        (["--set", "loss=vocal"], "'vocal'"),
         (["--set", "epochs=0"], "epochs"),
         (["--set", "colour=red"], "colour"),
         (["--set", "schedule=published_plateau"], "published_plateau"),
@@ -165,7 +165,7 @@ def test_training_that_is_not_allowed_is_refused(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--set", "axes.loss=[focal]"], "'focal'"),
+        (["--set", "axes.loss=[vocal]"], "'vocal'"),
         (["--set", "preset=huge"], "'huge'"),
         (["--set", "axes.fs=[75]"], "none of its cells"),
         (["--set", "folds.k=x"], "folds.k"),

@@ -7,7 +7,7 @@ import pytest
 
 from leadlens.errors import ConfigError
 from leadlens.settings import checked
-from leadlens.study.plan import n_epochs_done, plan_cells
+from leadlens.study.plan import axis_text, n_epochs_done, plan_cells
 from leadlens.study.settings import StudySettings
 
 FOLDER = Path("somewhere")
@@ -46,8 +46,22 @@ def test_every_cell_has_a_folder_of_its_own_inside_the_studys() -> None:
 
 def test_a_cells_training_has_its_conditions_values_and_its_folds_seed() -> None:
     for cell in plan_cells(study(training={"seed": 10}), FOLDER):
-        assert cell.training.loss == cell.condition["loss"]
+        assert cell.training.loss.name == cell.condition["loss"]
         assert cell.training.seed == 10 + cell.fold
+
+
+def test_a_loss_with_values_of_its_own_is_a_condition_beside_the_bare_names() -> None:
+    losses = ["bce", "focal", {"name": "focal", "gamma": 1}, {"name": "focal", "gamma": 3}]
+    cells = plan_cells(study(axes={"loss": losses, "fs": [50]}), FOLDER)
+    first = [cell for cell in cells if cell.fold == 0]
+    folders = [cell.folder.parent.name for cell in first]
+    assert folders[:2] == ["loss=bce,fs=50", "loss=focal,fs=50"]
+    assert len(set(folders)) == 4
+    assert [axis_text(cell.condition["loss"]) for cell in first] == [
+        "bce", "focal", "focal (gamma 1)", "focal (gamma 3)"
+    ]  # fmt: skip
+    gammas = [getattr(cell.training.loss, "gamma", None) for cell in first]
+    assert gammas == [None, 2.0, 1.0, 3.0]
 
 
 def test_a_plan_does_not_write_anything(tmp_path: Path) -> None:
@@ -62,8 +76,8 @@ def test_a_rate_that_is_no_rate_is_refused_by_value(fs: object) -> None:
 
 
 def test_a_value_that_training_does_not_know_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"loss: .*'focal'"):
-        plan_cells(study(axes={"loss": ["focal"], "fs": [50]}), FOLDER)
+    with pytest.raises(ConfigError, match=r"loss: .*'vocal'"):
+        plan_cells(study(axes={"loss": ["vocal"], "fs": [50]}), FOLDER)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def test_every_cell_is_done_and_keeps_metrics_predictions_and_model(
         assert cell.is_done
         lines = (cell.folder / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == [0.0, 1.0]
-        assert load_bundle(cell.folder / "bundle").config.training["loss"] == cell.training.loss
+        assert (
+            load_bundle(cell.folder / "bundle").config.training["loss"] == cell.training.loss.name
+        )
         assert not list(cell.folder.glob("checkpoint*"))
 
 
@@ -76,7 +78,7 @@ def test_every_recording_is_predicted_once_in_the_fold_that_tests_it(
     for loss in ("bce", "double_soft_f1"):
         said: list[str] = []
         for cell in cells_of(study, tiny_study):
-            if cell.training.loss == loss:
+            if cell.training.loss.name == loss:
                 keys = kept(cell)["keys"].tolist()
                 assert {int(folds[number[key]]) for key in keys} == {cell.fold}
                 said += keys

@@ -94,7 +94,7 @@ def test_a_conditions_value_goes_before_the_studys_and_the_presets(tmp_path: Pat
         axes={"loss": ["soft_f1"], "fs": [50]},
     )
     settings = training_settings(study, {"loss": "soft_f1", "fs": 50})
-    assert (settings.loss, settings.epochs, settings.batch_size) == ("soft_f1", 7, 30)
+    assert (settings.loss.name, settings.epochs, settings.batch_size) == ("soft_f1", 7, 30)
 
 
 def test_a_published_study_that_is_not_there_is_refused_with_those_that_are() -> None:

@@ -16,8 +16,8 @@ from leadlens.data.store import Store
 from leadlens.ecg.leads import STANDARD_LEADS, lead_set
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, TrainingError
-from leadlens.models.losses import LOSSES, double_soft_f1
-from leadlens.models.registry import build_model
+from leadlens.models.losses import BatchLoss, double_soft_f1
+from leadlens.models.registry import build_loss, build_model
 from leadlens.simulate import CohortSettings, simulate_recording
 from leadlens.training.feed import HostFeed
 from leadlens.training.fit import History, fit, monitored_loss, predict
@@ -71,11 +71,12 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("n_done", [1, 3])
+@pytest.mark.parametrize("loss", ["bce", {"name": "double_soft_f1", "memory": 0.9}])
 @pytest.mark.parametrize("schedule", ["one_cycle", "published_plateau"])
 def test_a_resumed_training_ends_as_the_uninterrupted_one(
-    small_store: Store, tmp_path: Path, schedule: str, n_done: int
+    small_store: Store, tmp_path: Path, schedule: str, loss: object, n_done: int
 ) -> None:
-    settings = tiny(schedule=schedule)
+    settings = tiny(schedule=schedule, loss=loss)
     monitor = part(small_store, 64, 96, settings) if schedule == "published_plateau" else None
     whole, history = train(small_store, settings, monitor=monitor)
 
@@ -124,7 +125,12 @@ def test_a_damaged_checkpoint_is_refused_by_name(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"model": {**TINY, "n_filters": 3}}, {"loss": "soft_f1"}, {"learning_rate": 1e-3}],
+    [
+        {"model": {**TINY, "n_filters": 3}},
+        {"loss": "soft_f1"},
+        {"loss": {"name": "soft_f1", "memory": 0.5}},
+        {"learning_rate": 1e-3},
+    ],
 )
 def test_a_checkpoint_of_another_training_is_refused_by_name(
     small_store: Store, tmp_path: Path, changes: dict[str, Any]
@@ -159,15 +165,28 @@ def test_a_loss_that_is_not_a_number_stops_training_and_names_recordings(
 def test_a_loss_that_is_not_a_number_is_never_put_into_a_checkpoint(
     small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LOSSES, "bce", lambda logits, _labels, _mask: logits.sum() * float("nan"))
+    broken = BatchLoss(lambda logits, _labels, _mask: logits.sum() * float("nan"))
+    monkeypatch.setattr("leadlens.training.fit.build_loss", lambda *_: broken)
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(TrainingError, match="in epoch 0"):
         train(small_store, tiny(), checkpoint=checkpoint)
     assert not checkpoint.exists()
 
 
-@pytest.mark.parametrize("loss", ["bce", "soft_f1", "double_soft_f1"])
-def test_the_loss_falls(small_store: Store, loss: str) -> None:
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "bce",
+        "focal",
+        "asymmetric",
+        "soft_f1",
+        "double_soft_f1",
+        {"name": "double_soft_f1", "memory": 0.9},
+        "bce_soft_f1",
+        "challenge",
+    ],
+)
+def test_the_loss_falls(small_store: Store, loss: object) -> None:
     settings = tiny(loss=loss, epochs=12, learning_rate=2e-2, batch_size=16)
     _, history = train(small_store, settings)
     # The cost of a class that no batch shows cannot fall, so the mean of soft F1 falls least.
@@ -217,12 +236,31 @@ def test_the_monitored_loss_weighs_batches_by_their_size(small_store: Store) -> 
     settings = tiny(batch_size=20)
     monitor = part(small_store, 0, 32, settings)
     model = build_model(settings.model, 12, 4).eval()
+    loss = build_loss(settings.loss, CLASSES)
     pieces = [
-        monitored_loss(model, HostFeed(part(small_store, *ends, settings)), LOSSES["bce"], settings)
+        monitored_loss(model, HostFeed(part(small_store, *ends, settings)), loss, settings)
         for ends in ((0, 20), (20, 32))
     ]
-    whole = monitored_loss(model, HostFeed(monitor), LOSSES["bce"], settings)
+    whole = monitored_loss(model, HostFeed(monitor), loss, settings)
     assert whole == pytest.approx((20 * pieces[0] + 12 * pieces[1]) / 32, rel=1e-6)
+
+
+def test_what_is_monitored_is_not_remembered_by_the_loss(small_store: Store) -> None:
+    settings = tiny(loss={"name": "soft_f1", "memory": 0.9})
+    alone, history = train(small_store, settings)
+    monitor = part(small_store, 64, 96, settings)
+    watched, _ = train(small_store, settings, monitor=monitor)
+    assert same_weights(alone, watched)
+    _, plain = train(small_store, tiny(loss="soft_f1"))
+    assert history[-1]["loss"] != plain[-1]["loss"]
+
+
+def test_a_loss_that_is_not_defined_for_the_diagnoses_is_refused(small_store: Store) -> None:
+    settings = tiny(loss="challenge")
+    leads = lead_set("12")
+    data = Dataset(small_store, np.arange(64), leads, settings.normalisation, CLASSES[:2])
+    with pytest.raises(ConfigError, match="'challenge' is measured from"):
+        fit(data, settings, CPU)
 
 
 def test_only_the_plateau_schedule_looks_at_what_is_monitored(small_store: Store) -> None:

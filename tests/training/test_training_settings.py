@@ -3,6 +3,7 @@
 import pytest
 
 from leadlens.errors import ConfigError
+from leadlens.models.loss_settings import BceSettings, DoubleSoftF1Settings, FocalSettings
 from leadlens.models.settings import InceptionTimeSettings, PaperInceptionSettings
 from leadlens.training.settings import PRESETS, TrainingSettings, preset
 
@@ -10,7 +11,7 @@ from leadlens.training.settings import PRESETS, TrainingSettings, preset
 def test_the_paper_preset_is_the_published_training() -> None:
     settings = preset("paper")
     assert settings.model == PaperInceptionSettings(n_filters=64)
-    assert (settings.loss, settings.normalisation, settings.lead_set) == (
+    assert (settings.loss.name, settings.normalisation, settings.lead_set) == (
         "double_soft_f1",
         "microvolt",
         "12",
@@ -37,12 +38,20 @@ def test_the_small_preset_multiplies_a_fifteenth_of_inception_time() -> None:
 
 
 def test_a_change_replaces_one_setting_and_leaves_the_others() -> None:
-    assert preset("paper", {"loss": "bce"}) == preset("paper").model_copy(update={"loss": "bce"})
+    changed = preset("paper").model_copy(update={"loss": BceSettings()})
+    assert preset("paper", {"loss": "bce"}) == changed
 
 
 def test_a_change_of_the_networks_size_keeps_the_presets_network() -> None:
     small = preset("small").model
     assert preset("small", {"model": {"depth": 2}}).model == small.model_copy(update={"depth": 2})
+
+
+def test_a_change_of_the_loss_keeps_the_presets_loss() -> None:
+    remembering = DoubleSoftF1Settings(memory=0.9)
+    assert preset("paper", {"loss": {"memory": 0.9}}).loss == remembering
+    assert preset("paper", {"loss": {"name": "double_soft_f1", "memory": 0.9}}).loss == remembering
+    assert preset("paper", {"loss": {"name": "focal", "gamma": 1}}).loss == FocalSettings(gamma=1)
 
 
 def test_another_network_starts_from_its_own_defaults() -> None:
@@ -58,7 +67,8 @@ def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("loss", "focal"),
+        ("loss", "vocal"),
+        ("loss", {"memory": 0.5}),
         ("epochs", 0),
         ("batch_size", 1),
         ("learning_rate", -1.0),

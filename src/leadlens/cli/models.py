@@ -59,6 +59,7 @@ def train(
             min_positives=min_positives,
             device=device,
             on_epoch=move,
+            on_note=say,
         )
     if as_json:
         print_json({"model": str(out_folder), "held_out": result})

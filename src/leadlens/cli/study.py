@@ -21,7 +21,7 @@ from leadlens.cli.terminal import (
 )
 from leadlens.engines.local import available_cores
 from leadlens.errors import ConfigError
-from leadlens.study.plan import Cell, n_epochs_done, plan_cells
+from leadlens.study.plan import Cell, axis_text, n_epochs_done, plan_cells
 from leadlens.study.settings import StudySettings, read_study
 
 app = typer.Typer(help="Plan and run a study: a grid of trainings with cross-validation.")
@@ -119,7 +119,7 @@ def _run(
     # A GPU is one: several processes on it would only wait for each other.
     n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
-        run_study(study, folder, n_workers, device, command, move, training.begin)
+        run_study(study, folder, n_workers, device, command, move, training.begin, say)
     path = write_report(folder)
     _print_results(folder, path, as_json)
 
@@ -165,7 +165,7 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
     rows = []
     for condition in results["conditions"]:
         cells = [_plus_minus(condition["mean"][m], condition["sd"][m]) for m in metrics]
-        rows.append([*(_axis_value(condition["condition"][axis]) for axis in axes), *cells])
+        rows.append([*(axis_text(condition["condition"][axis]) for axis in axes), *cells])
     for name, floor in results["conditions"][0]["floors"].items():
         empty = [""] * (len(axes) - 1)
         rows.append([f"({name})", *empty, *(_plus_minus(floor[m], None) for m in metrics)])
@@ -173,11 +173,6 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
     headings = [COLUMNS[m].removesuffix(" score") for m in metrics]
     print_table(title, [*axes, *headings], rows, n_left=len(axes))
     out.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _axis_value(value: object) -> str:
-    """Return an axis' value as a short text."""
-    return str(value.get("name", value)) if isinstance(value, dict) else str(value)
 
 
 def _plus_minus(mean: float | None, sd: float | None) -> str:

@@ -1,12 +1,27 @@
-"""Settings in, network out: the one place that knows which networks there are."""
+"""Settings in, network or loss out: the one place that knows which there are."""
+
+from functools import partial
 
 import torch
 from torch import nn
 
 from leadlens.errors import ConfigError
+from leadlens.models.challenge_loss import ChallengeLoss
 from leadlens.models.inception_time import InceptionTime
+from leadlens.models.loss_settings import (
+    AsymmetricSettings,
+    BceSettings,
+    BceSoftF1Settings,
+    ChallengeSettings,
+    DoubleSoftF1Settings,
+    FocalSettings,
+    LossSettings,
+    SoftF1Settings,
+)
+from leadlens.models.losses import BatchLoss, Loss, MixedLoss, asymmetric, bce, focal
 from leadlens.models.paper_inception import PaperInception
 from leadlens.models.resnet import ResNet
+from leadlens.models.running_f1 import SoftF1
 from leadlens.models.settings import (
     InceptionTimeSettings,
     PaperInceptionSettings,
@@ -34,6 +49,30 @@ def build_model(
         if isinstance(settings, ResNetSettings):
             return ResNet(settings, n_leads, n_classes)
         return InceptionTime(settings, n_leads, n_classes)
+
+
+def build_loss(settings: LossSettings, classes: tuple[str, ...]) -> Loss:
+    """Return the loss that `settings` describe, for labels of `classes` (SNOMED CT codes).
+
+    Raises:
+        ConfigError: the loss is not defined for these classes.
+    """
+    match settings:
+        case BceSettings():
+            return BatchLoss(bce)
+        case FocalSettings(gamma=gamma, alpha=alpha):
+            return BatchLoss(partial(focal, gamma=gamma, alpha=alpha))
+        case AsymmetricSettings():
+            return BatchLoss(partial(asymmetric, **settings.model_dump(exclude={"name"})))
+        case SoftF1Settings(memory=memory):
+            return SoftF1(len(classes), is_double=False, memory=memory)
+        case DoubleSoftF1Settings(memory=memory):
+            return SoftF1(len(classes), is_double=True, memory=memory)
+        case BceSoftF1Settings(weight=weight, double=double, memory=memory):
+            f1 = SoftF1(len(classes), is_double=double, memory=memory)
+            return MixedLoss(BatchLoss(bce), f1, weight)
+        case ChallengeSettings():
+            return ChallengeLoss(classes)
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

@@ -3,12 +3,9 @@
 They live apart from the networks so that a study can be planned without importing torch.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-LossName = Literal["bce", "soft_f1", "double_soft_f1"]
-LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 
 
 class PaperInceptionSettings(BaseModel):

@@ -30,7 +30,7 @@ from leadlens.report.tables import (
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
-from leadlens.study.plan import DONE, explained_cells
+from leadlens.study.plan import DONE, axis_text, explained_cells
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect, write_results
 from leadlens.study.run import (
@@ -135,7 +135,9 @@ def _curves(results: Results, compared: PublishedStudy | None) -> list[str]:
     series: dict[str, list[ConditionResult]] = {}
     for condition in results.conditions:
         others = {k: v for k, v in condition.condition.items() if k != "fs"}
-        series.setdefault(", ".join(str(v) for v in others.values()) or "all", []).append(condition)
+        series.setdefault(", ".join(axis_text(v) for v in others.values()) or "all", []).append(
+            condition
+        )
     figures = []
     for metric in ("auroc", "f1", "challenge"):
         lines = tuple(

@@ -67,6 +67,14 @@ def condition_name(condition: dict[str, Any]) -> str:
     return ",".join(parts)
 
 
+def axis_text(value: Any) -> str:
+    """Return an axis' value for people, such as "bce" or "focal (gamma 1)"."""
+    if not isinstance(value, dict) or "name" not in value:
+        return str(value)
+    others = ", ".join(f"{key} {other}" for key, other in value.items() if key != "name")
+    return f"{value['name']} ({others})" if others else str(value["name"])
+
+
 def conditions(study: StudySettings) -> list[dict[str, Any]]:
     """Return every combination of the axes' values, the last axis varying fastest."""
     products = itertools.product(*study.axes.values())

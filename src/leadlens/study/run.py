@@ -24,6 +24,7 @@ from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
+from leadlens.training.thin import thin_note
 
 COMMAND = "command.txt"
 EXPLANATIONS = "explanations"
@@ -56,6 +57,7 @@ def run_study(
     command: str = "",
     on_progress: Callable[[int, int], None] | None = None,
     on_cells: Callable[[list[Cell]], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> StudyData:
     """Compute everything of the study that is not done yet; return its data.
 
@@ -67,6 +69,7 @@ def run_study(
         command: what the user typed, kept for the report.
         on_progress: called with recordings done and in all while data are made.
         on_cells: called with all cells when training begins.
+        on_note: called with what the user should know before training, line by line.
 
     Raises:
         ConfigError: settings that cannot work, or that are not those of the folder's study.
@@ -85,6 +88,9 @@ def run_study(
             tasks = _tasks(cells, data, folder, _rates(study, store, folder), device)
             # Only now: a command that is refused must leave the folder's study as it was.
             _claim(study, store, folder, command)
+            if on_note:
+                for note in _notes(cells, data):
+                    on_note(note)
             if on_cells:
                 on_cells(cells)
             for _ in engine.map_items(run_cell, tasks):
@@ -249,6 +255,16 @@ def _tasks(
     for task in tasks:
         check_done(task.cell, task.identity(rates[task.cell.fs]))
     return tasks
+
+
+def _notes(cells: list[Cell], data: StudyData) -> list[str]:
+    """Return what is thin in the batches of cells that are still to be trained, each line once."""
+    chosen = list(data.recordings)
+    labels, known = (part[chosen] for part in data.store.labels(data.classes))
+    said = [
+        thin_note(labels, known, cell.training, data.classes) for cell in cells if not cell.is_done
+    ]
+    return [note for note in dict.fromkeys(said) if note]
 
 
 def describe_data(data: StudyData) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from leadlens.data.order import Order
 from leadlens.ecg.preprocess import Normalisation
 from leadlens.errors import choices
+from leadlens.models.loss_settings import BceSettings, DoubleSoftF1Settings, LossSettings
 from leadlens.models.settings import (
     InceptionTimeSettings,
-    LossName,
     ModelSettings,
     PaperInceptionSettings,
     ResNetSettings,
@@ -24,7 +24,7 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         model: the network.
-        loss: what is minimised.
+        loss: what is minimised: a name, or a mapping such as {name: focal, gamma: 1}.
         normalisation: the scale of the input.
         lead_set: the leads used, by the Challenge's name: "12", "6", "4", "3" or "2".
         crop: seconds of a window that a step shows, anywhere in it; predictions are the mean over
@@ -48,7 +48,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: ModelSettings = InceptionTimeSettings()
-    loss: LossName = "bce"
+    loss: LossSettings = BceSettings()
     normalisation: Normalisation = "millivolt"
     lead_set: Literal["12", "6", "4", "3", "2"] = "12"
     crop: float | None = Field(default=None, gt=0)
@@ -78,7 +78,7 @@ PRESETS: dict[str, TrainingSettings] = {
     "inception_time": TrainingSettings(),
     "paper": TrainingSettings(
         model=PaperInceptionSettings(),
-        loss="double_soft_f1",
+        loss=DoubleSoftF1Settings(),
         normalisation="microvolt",
         epochs=15,
         batch_size=30,
@@ -94,19 +94,18 @@ nothing; the plateau schedule of their cross-validation is `schedule: published_
 def preset(name: str, changes: dict[str, Any] | None = None) -> TrainingSettings:
     """Return the preset called `name`, with some settings changed.
 
-    Changes of the network's settings are changes to the preset's network, unless they name another.
+    Changes of the network's or the loss' settings are changes to the preset's, unless they name
+    another.
 
     Raises:
         ConfigError: no preset has this name, or a change is not allowed.
     """
     if name not in PRESETS:
         raise choices("training preset", name, PRESETS)
-    values = PRESETS[name].model_dump()
-    model = (changes or {}).get("model")
-    if (
-        isinstance(model, dict)
-        and model.get("name", values["model"]["name"]) == (values["model"]["name"])
-    ):
-        changes = {**(changes or {}), "model": {**values["model"], **model}}
-    values |= changes or {}
+    start, values = PRESETS[name], dict(changes or {})
+    for part in ("model", "loss"):
+        own, change = getattr(start, part).model_dump(), values.get(part)
+        if isinstance(change, dict) and change.get("name", own["name"]) == own["name"]:
+            values[part] = {**own, **change}
+    values = {**start.model_dump(), **values}
     return checked(TrainingSettings, values, f"training preset '{name}'")

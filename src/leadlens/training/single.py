@@ -25,6 +25,7 @@ from leadlens.training.devices import choose_device
 from leadlens.training.fit import fit, predict
 from leadlens.training.save import save_trained
 from leadlens.training.settings import TrainingSettings, preset
+from leadlens.training.thin import thin_note
 
 _PARTS = 20
 """Parts that recordings are dealt to; the held-out share is a number of them."""
@@ -41,11 +42,13 @@ def train_single(
     min_positives: int = 15,
     device: str = "auto",
     on_epoch: Callable[[int, int], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Train a model on a store, save it to `out`, and return its scores on what was held out.
 
     Interrupted, the same call goes on after the last finished epoch. Recordings of one patient or
-    waveform are all trained on or all held out. With `hold_out` 0 nothing is scored: {}.
+    waveform are all trained on or all held out. With `hold_out` 0 nothing is scored: {}. What the
+    user should know before training is told to `on_note`.
 
     Raises:
         ConfigError: settings that are not allowed, no diagnosis with enough recordings, or a
@@ -63,6 +66,9 @@ def train_single(
     scratch = out.with_name(f".{out.name}-{rate:g}hz")
     store = source if rate == source.fs else derive_store(source, rate, scratch)
     train, test = _split(store, classes, settings, hold_out)
+    note = thin_note(*train.labels, settings, classes)
+    if note and on_note is not None:
+        on_note(note)
     network, history = fit(
         train,
         settings,

@@ -38,6 +38,13 @@ STANDARD_FROM_INDEPENDENT: Final = np.block(
 )
 """Rows STANDARD_LEADS, columns INDEPENDENT_LEADS."""
 
+_LIMB_ELECTRODES: Final = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
+INDEPENDENT_FROM_ELECTRODES: Final = np.block(
+    [[_LIMB_ELECTRODES, np.zeros((2, 6))], [np.full((6, 3), -1.0 / 3.0), np.eye(6)]]
+)
+"""Rows INDEPENDENT_LEADS, columns the potentials at RA, LA, LL, C1 to C6; V leads are against
+Wilson's terminal, the mean of the limb electrodes."""
+
 _LEAD_PREFIX: Final = re.compile(r"^lead[ _-]?")
 _BY_LOWER_CASE: Final = {name.lower(): name for name in (*STANDARD_LEADS, "Vx", "Vy", "Vz")}
 

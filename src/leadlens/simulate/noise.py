@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float, Float32
 
+from leadlens.ecg.leads import INDEPENDENT_FROM_ELECTRODES
 from leadlens.simulate.devices import DEVICE_NAMES, DEVICES, Devices, block_length, low_pass_width
 from leadlens.simulate.streams import Streams, between
 
@@ -23,13 +24,6 @@ _ELECTRODE_GAIN: Final = np.array([1.0] * 3 + [0.45] * 6)
 """Fast noise of the limb electrodes is twice that of the chest (at rest, above 20 Hz)."""
 _BANK_ROWS: Final = 48
 _BANK_SPARE: Final = 4096
-
-# I, II, V1 to V6 from the potentials at RA, LA, LL, C1 to C6
-_LIMB: Final = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
-FROM_ELECTRODES: Final = np.block(
-    [[_LIMB, np.zeros((2, 6))], [np.full((6, 3), -1.0 / 3.0), np.eye(6)]]
-)
-"""The eight independent leads from nine electrodes; V leads are against Wilson's terminal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +114,8 @@ def fast_noise(
     level = np.array([draws.pink[row], draws.muscle[row]])[:, None] * draws.gain[row]
     frequency = DEVICES[DEVICE_NAMES[devices.device[row]]].mains_hz
     mix = np.concatenate(
-        [FROM_ELECTRODES * level[0], FROM_ELECTRODES * level[1],
-         (FROM_ELECTRODES @ draws.mains_gain[row])[:, None]], axis=1
+        [INDEPENDENT_FROM_ELECTRODES * level[0], INDEPENDENT_FROM_ELECTRODES * level[1],
+         (INDEPENDENT_FROM_ELECTRODES @ draws.mains_gain[row])[:, None]], axis=1
     ).astype(np.float32)  # fmt: skip
     if frequency >= 0.45 * fs or np.abs(mix[:, -1]).max() < 2e-4:
         return mix[:, :-1], stretches[:-1]
@@ -142,7 +136,7 @@ def slow_noise(draws: NoiseDraws, row: int, fs: float, n: int) -> Float32[Array,
     if height:
         distance = (times - when) / length
         potentials[int(electrode)] += height * np.exp(-np.abs(distance)) * (distance > 0)
-    return (FROM_ELECTRODES @ potentials).astype(np.float32)
+    return (INDEPENDENT_FROM_ELECTRODES @ potentials).astype(np.float32)
 
 
 @cache
@@ -182,4 +176,4 @@ def _coloured(
     return np.concatenate(shaped).astype(np.float32)
 
 
-__all__ = ["FROM_ELECTRODES", "NoiseDraws", "NoiseName", "draw_noise", "fast_noise", "slow_noise"]
+__all__ = ["NoiseDraws", "NoiseName", "draw_noise", "fast_noise", "slow_noise"]

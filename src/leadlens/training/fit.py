@@ -15,7 +15,7 @@ from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
 from leadlens.models.losses import LOSSES, Loss
-from leadlens.models.registry import build_model
+from leadlens.models.registry import build_model, min_samples
 from leadlens.training.checkpoint import load_checkpoint, save_checkpoint
 from leadlens.training.devices import autocast
 from leadlens.training.feed import Fed, Feed, fed_epoch, fed_windows, feed_of
@@ -50,8 +50,7 @@ def fit(
         ConfigError: windows too short for the network; a plateau schedule without `monitor`.
     """
     _check(data, settings, monitor)
-    model = build_model(settings.model, len(data.leads), len(data.classes), settings.seed)
-    model = model.to(device)
+    model = _model(data, settings).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     loss = LOSSES[settings.loss]
     history: History = []
@@ -146,6 +145,13 @@ def _identity(data: Dataset, settings: TrainingSettings) -> str:
     return hash_text(json.dumps(parts))
 
 
+def _model(data: Dataset, settings: TrainingSettings) -> nn.Module:
+    """Return the network before training."""
+    return build_model(
+        settings.model, len(data.leads), len(data.classes), settings.seed, data.store.fs
+    )
+
+
 def _check(data: Dataset, settings: TrainingSettings, monitor: Dataset | None) -> None:
     """Refuse what cannot be trained."""
     if data.leads != lead_set(settings.lead_set):
@@ -154,9 +160,9 @@ def _check(data: Dataset, settings: TrainingSettings, monitor: Dataset | None) -
         raise ConfigError(f"the data have crops of {data.crop} s, the settings of {settings.crop}")
     if settings.schedule == "published_plateau" and monitor is None:
         raise ConfigError("the schedule 'published_plateau' needs recordings to monitor")
-    model = build_model(settings.model, len(data.leads), len(data.classes))
-    if data.n_samples < model.min_samples:
+    shortest = min_samples(_model(data, settings))
+    if data.n_samples < shortest:
         raise ConfigError(
             f"inputs of {data.n_samples} samples are too short for "
-            f"{settings.model.name}: at least {model.min_samples} are needed"
+            f"{settings.model.name}: at least {shortest} are needed"
         )

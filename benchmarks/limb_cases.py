@@ -96,7 +96,7 @@ def noise_of(subject: Subject) -> Subject:
 def untrained_of(subject: Subject) -> Subject:
     """Return the ECGs with the model's network before training."""
     config = subject.bundle.config
-    network = build_model(config.model, len(config.leads), len(config.classes), 5)
+    network = build_model(config.model, len(config.leads), len(config.classes), 5, config.fs)
     return subject.with_network(network.eval())
 
 

@@ -6,6 +6,7 @@
     README.md           the model card
 
 Loading executes nothing: the network is rebuilt from its settings, the weights are plain numbers.
+Only a network of one's own is code, and is imported when that is asked for.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from leadlens.errors import BundleError, ConfigError, StoreError
 from leadlens.evaluation.skill import Skill
 from leadlens.files import hash_file, read_json, write_json, write_text, written_beside
 from leadlens.models.registry import build_model
-from leadlens.models.settings import ModelSettings
+from leadlens.models.settings import ImportedSettings, ModelSettings
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -168,11 +169,21 @@ def save_bundle(path: Path, network: nn.Module, **config: Any) -> None:
     write_json(path / CONFIG, full.model_dump(mode="json"))
 
 
-def load_bundle(path: str | Path, device: torch.device | None = None) -> Bundle:
+def load_bundle(
+    path: str | Path, device: torch.device | None = None, own_code: bool = False
+) -> Bundle:
     """Return the model in the folder `path`.
 
+    Args:
+        path: the folder.
+        device: where the model computes; None is the processor.
+        own_code: whether a network that is named by its import path may be imported, which runs
+            its code: only for a model whose code you trust.
+
     Raises:
-        BundleError: a file is missing or damaged, or belongs to another version.
+        BundleError: a file is missing or damaged, or belongs to another version; the model is code
+            that `own_code` does not allow.
+        ConfigError: the code of one's own network cannot be imported or used.
     """
     path = Path(path)
     try:
@@ -182,7 +193,12 @@ def load_bundle(path: str | Path, device: torch.device | None = None) -> Bundle:
     weights = path / WEIGHTS
     if not weights.exists() or hash_file(weights) != config.weights_sha256:
         raise BundleError(f"{weights} is missing or is not the file that {CONFIG} names")
-    model = build_model(config.model, len(config.leads), len(config.classes))
+    if isinstance(config.model, ImportedSettings) and not own_code:
+        raise BundleError(
+            f"the network of {path} is code of its own, {config.model.name}, which loading would "
+            "import and run: if you trust it, use load_bundle(path, own_code=True)"
+        )
+    model = build_model(config.model, len(config.leads), len(config.classes), fs=config.fs)
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:

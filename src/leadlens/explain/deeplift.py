@@ -115,4 +115,7 @@ def _maximum(
     return torch.cat([half, half])
 
 
-rules.SUPPORTED_NON_LINEAR.update({MaxPool: _maximum, MaxOverTime: _maximum})
+# captum's rule for any function of one number also holds for the GELU, which it does not list.
+rules.SUPPORTED_NON_LINEAR.update(
+    {MaxPool: _maximum, MaxOverTime: _maximum, nn.GELU: rules.nonlinear}
+)

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import MaxPool, pad_same
+from leadlens.models.layers import MaxPool, SqueezeExcitation, pad_same
+from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import InceptionTimeSettings
 
 RESIDUAL_EVERY = 3
@@ -13,8 +14,11 @@ RESIDUAL_EVERY = 3
 class InceptionModule(nn.Module):
     """A bottleneck, convolutions of several lengths and a pooling branch, joined in channels."""
 
-    def __init__(self, n_in: int, n_filters: int, kernels: tuple[int, ...]) -> None:
+    def __init__(
+        self, n_in: int, n_filters: int, kernels: tuple[int, ...], squeeze: int | None = None
+    ) -> None:
         super().__init__()
+        n_joined = n_filters * (len(kernels) + 1)
         self.kernels = kernels
         self.bottleneck = nn.Conv1d(n_in, n_filters, 1, bias=False)
         self.convolutions = nn.ModuleList(
@@ -22,8 +26,9 @@ class InceptionModule(nn.Module):
         )
         self.pool = MaxPool(3, 1)
         self.after_pool = nn.Conv1d(n_in, n_filters, 1, bias=False)
-        self.norm = nn.BatchNorm1d(n_filters * (len(kernels) + 1))
+        self.norm = nn.BatchNorm1d(n_joined)
         self.relu = nn.ReLU()
+        self.excite = nn.Identity() if squeeze is None else SqueezeExcitation(n_joined, squeeze)
 
     def forward(
         self, signal: Float[Tensor, "batch channel time"]
@@ -36,7 +41,7 @@ class InceptionModule(nn.Module):
             for convolution, kernel in zip(self.convolutions, self.kernels, strict=True)
         ]
         joined = torch.cat([*branches, self.after_pool(pooled)], dim=1)
-        return self.relu(self.norm(joined))
+        return self.excite(self.relu(self.norm(joined)))
 
 
 class InceptionTime(nn.Module):
@@ -45,12 +50,17 @@ class InceptionTime(nn.Module):
     min_samples = 1
     step = 1
 
-    def __init__(self, settings: InceptionTimeSettings, n_leads: int, n_classes: int) -> None:
+    def __init__(
+        self, settings: InceptionTimeSettings, n_leads: int, n_classes: int, fs: float | None = None
+    ) -> None:
         super().__init__()
+        field = receptive_field(settings, fs)
+        self.receptive_field = field.n_samples
         n_joined = settings.n_filters * (len(settings.kernels) + 1)
         sizes = [n_leads] + [n_joined] * (settings.depth - 1)
         self.inceptions = nn.ModuleList(
-            InceptionModule(n_in, settings.n_filters, settings.kernels) for n_in in sizes
+            InceptionModule(n_in, settings.n_filters, field.kernels, settings.squeeze)
+            for n_in in sizes
         )
         shortcut_sizes = sizes[: settings.depth - RESIDUAL_EVERY + 1 : RESIDUAL_EVERY]
         self.shortcuts = nn.ModuleList(
@@ -59,7 +69,6 @@ class InceptionTime(nn.Module):
         )
         self.relus = nn.ModuleList(nn.ReLU() for _ in shortcut_sizes)
         self.head = nn.Linear(n_joined, n_classes)
-        self.receptive_field = 1 + settings.depth * (max(*settings.kernels, 3) - 1)
 
     def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
         """Return the logits."""

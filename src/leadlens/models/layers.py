@@ -74,3 +74,23 @@ class ConvNormRelu(nn.Sequential):
             nn.BatchNorm1d(n_out, eps=1e-3, momentum=0.01),
             nn.ReLU(),
         )
+
+
+class SqueezeExcitation(nn.Module):
+    """Channels weighed by gates that see every channel's mean over time (Hu et al. 2018, CVPR)."""
+
+    def __init__(self, n_channels: int, reduction: int) -> None:
+        super().__init__()
+        n_narrow = max(1, n_channels // reduction)
+        self.gates = nn.Sequential(
+            nn.Linear(n_channels, n_narrow),
+            nn.ReLU(),
+            nn.Linear(n_narrow, n_channels),
+            nn.Sigmoid(),
+        )
+
+    def forward(
+        self, signal: Float[Tensor, "batch channel time"]
+    ) -> Float[Tensor, "batch channel time"]:
+        """Return the weighed channels."""
+        return signal * self.gates(signal.mean(dim=-1))[..., None]

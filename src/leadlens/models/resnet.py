@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadlens.models.layers import MaxOverTime, own_view
+from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import ResNetSettings
 
 
@@ -45,7 +46,9 @@ class ResNet(nn.Module):
 
     min_samples = 1
 
-    def __init__(self, settings: ResNetSettings, n_leads: int, n_classes: int) -> None:
+    def __init__(
+        self, settings: ResNetSettings, n_leads: int, n_classes: int, fs: float | None = None
+    ) -> None:
         super().__init__()
         kernel, sizes = settings.kernel, settings.n_filters
         self.stem = nn.Sequential(
@@ -60,7 +63,7 @@ class ResNet(nn.Module):
         self.step = settings.stride ** len(sizes)
         self.peak = MaxOverTime()
         self.head = nn.Linear(2 * sizes[-1], n_classes)
-        self.receptive_field = _receptive_field(kernel, settings.stride, len(sizes))
+        self.receptive_field = receptive_field(settings, fs).n_samples
 
     def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
         """Return the logits."""
@@ -85,12 +88,3 @@ class ResNet(nn.Module):
     def centres(self, n_samples: int) -> Int[Tensor, " position"]:
         """Return the input sample that each position of the feature map is centred on."""
         return torch.arange(0, n_samples, self.step)
-
-
-def _receptive_field(kernel: int, stride: int, n_stages: int) -> int:
-    """Return how many samples one output of the last stage sees."""
-    field, step = kernel, 1
-    for _ in range(n_stages):
-        field += 2 * (kernel - 1) * step
-        step *= stride
-    return field

@@ -37,9 +37,7 @@ def follow(
     """Take the network's weights into the average, after a step of this epoch."""
     if average is None:
         return
-    if settings.average == "ema":
-        average.update_parameters(network)
-    elif is_last_step and epoch >= int(SWA_FROM * settings.epochs):
+    if settings.average == "ema" or (is_last_step and epoch >= int(SWA_FROM * settings.epochs)):
         average.update_parameters(network)
 
 

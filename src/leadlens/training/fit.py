@@ -14,8 +14,7 @@ from leadlens.data.batches import Dataset
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
-from leadlens.models.losses import build_loss
-from leadlens.models.registry import build_model
+from leadlens.models.registry import build_loss, build_model, min_samples
 from leadlens.training.augment import augment
 from leadlens.training.average import follow
 from leadlens.training.checkpoint import History
@@ -26,8 +25,6 @@ from leadlens.training.schedule import learning_rate
 from leadlens.training.settings import TrainingSettings
 from leadlens.training.state import TrainingState, begin
 from leadlens.training.world import ALONE, World, share_statistics
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def fit(
@@ -124,15 +121,9 @@ def augmented(
 ) -> Fed:
     """Return a batch as it is shown in training, its changes drawn from (seed, epoch, number)."""
     data = feed.data
+    seed = (settings.seed, *at, world.rank)
     signal, labels, known = augment(
-        batch.signal,
-        batch.labels,
-        batch.label_mask,
-        settings.augment,
-        leads=data.leads,
-        normalisation=data.normalisation,
-        fs=data.store.fs,
-        seed=(settings.seed, *at, world.rank),
+        batch, settings.augment, data.leads, data.normalisation, data.store.fs, seed
     )
     return Fed(signal, labels, known, batch.recordings)
 
@@ -227,7 +218,7 @@ def _check(
         raise ConfigError(
             f"batches of {settings.batch_size} for {world.size} processes: raise batch_size"
         )
-    n_least = getattr(network, "min_samples", 1)
+    n_least = min_samples(network)
     if data.n_samples < n_least:
         raise ConfigError(
             f"inputs of {data.n_samples} samples are too short for "

@@ -9,6 +9,7 @@ Loading executes nothing: the network is rebuilt from its settings, the weights 
 Only a network of one's own is code, and is imported when that is asked for.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,12 +31,14 @@ from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import BundleError, ConfigError, StoreError
 from leadlens.evaluation.skill import Skill
 from leadlens.files import hash_file, read_json, write_json, write_text, written_beside
+from leadlens.models.ensemble import joined
 from leadlens.models.registry import build_model
 from leadlens.models.settings import ImportedSettings, ModelSettings
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
+OWN_CODE = "LEADLENS_OWN_CODE"
 NOT_A_DEVICE = "Research software: not a medical device, not for diagnosis or treatment."
 
 
@@ -53,7 +56,10 @@ class HeldOut(BaseModel):
 
 
 class BundleConfig(BaseModel):
-    """Everything about a model but its weights; `held_out` is None where it was never tested."""
+    """Everything about a model but its weights.
+
+    `members` counts the networks of an ensemble; `held_out` is None where it was never tested.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: Literal["leadlens-bundle-1"] = "leadlens-bundle-1"
@@ -65,6 +71,7 @@ class BundleConfig(BaseModel):
     normalisation: Normalisation
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
+    members: int = 1
     trained_on: dict[str, Any]
     training: dict[str, Any]
     weights_sha256: str
@@ -170,7 +177,7 @@ def save_bundle(path: Path, network: nn.Module, **config: Any) -> None:
 
 
 def load_bundle(
-    path: str | Path, device: torch.device | None = None, own_code: bool = False
+    path: str | Path, device: torch.device | None = None, own_code: bool | None = None
 ) -> Bundle:
     """Return the model in the folder `path`.
 
@@ -178,7 +185,8 @@ def load_bundle(
         path: the folder.
         device: where the model computes; None is the processor.
         own_code: whether a network that is named by its import path may be imported, which runs
-            its code: only for a model whose code you trust.
+            its code: only for a model whose code you trust. None asks the environment variable
+            LEADLENS_OWN_CODE, which is 1 where it may.
 
     Raises:
         BundleError: a file is missing or damaged, or belongs to another version; the model is code
@@ -193,12 +201,16 @@ def load_bundle(
     weights = path / WEIGHTS
     if not weights.exists() or hash_file(weights) != config.weights_sha256:
         raise BundleError(f"{weights} is missing or is not the file that {CONFIG} names")
-    if isinstance(config.model, ImportedSettings) and not own_code:
+    may_import = os.environ.get(OWN_CODE) == "1" if own_code is None else own_code
+    if isinstance(config.model, ImportedSettings) and not may_import:
         raise BundleError(
             f"the network of {path} is code of its own, {config.model.name}, which loading would "
-            "import and run: if you trust it, use load_bundle(path, own_code=True)"
+            f"import and run: if you trust it, set {OWN_CODE}=1 (load_bundle: own_code=True)"
         )
-    model = build_model(config.model, len(config.leads), len(config.classes), fs=config.fs)
+    sizes = len(config.leads), len(config.classes)
+    model = joined([
+        build_model(config.model, *sizes, fs=config.fs) for _ in range(config.members)
+    ])  # fmt: skip
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:

@@ -1,17 +1,18 @@
-"""An ensemble as one network: the mean of its members' logits."""
+"""An ensemble as one network: the logit of the mean of its members' probabilities."""
 
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 
 class Ensemble(nn.Module):
-    """Networks of one kind side by side: `(batch, lead, time)` -> mean logits `(batch, class)`.
+    """Networks of one kind side by side: `(batch, lead, time)` -> logits `(batch, class)`.
 
-    The mean of logits is the geometric mean of the odds: members that are sure count for more than
-    in a mean of probabilities, and an explanation of the ensemble is the mean of its members'.
+    Probabilities are averaged (the linear pool; Lakshminarayanan et al. 2017), not logits: a single
+    member that is sure, as those trained for soft F1 are, would overrule all others.
     """
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
@@ -21,8 +22,9 @@ class Ensemble(nn.Module):
         self.receptive_field = getattr(members[0], "receptive_field", None)
 
     def forward(self, signal: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
-        """Return the logits."""
-        return torch.stack([member(signal) for member in self.members]).mean(dim=0)
+        """Return log(mean p) - log(mean (1 - p)), which no sure member makes infinite."""
+        logits = torch.stack([member(signal) for member in self.members]).float()
+        return logsigmoid(logits).logsumexp(dim=0) - logsigmoid(-logits).logsumexp(dim=0)
 
 
 def joined(members: Sequence[nn.Module]) -> nn.Module:

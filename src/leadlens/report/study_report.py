@@ -41,6 +41,7 @@ from leadlens.study.run import (
     finished_study,
 )
 from leadlens.study.settings import StudySettings
+from leadlens.training.settings import TrainingSettings
 
 REPORT = "report.html"
 
@@ -76,7 +77,7 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "fold_rows": fold_rows(results),
         "compared": compared,
         "n_merged": n_merged_classes(data.classes),
-        "thresholds": sorted({task.cell.training.threshold for task in tasks}),
+        "decided": sorted({_rule_in_words(task.cell.training) for task in tasks}),
         "warnings": warnings_of(study, data, tasks),
         "notes": notes_of(study, tasks),
         "curves": _curves(results, compared),
@@ -99,6 +100,14 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
     path = folder / REPORT
     write_text(path, render("study.html.jinja", context))
     return path
+
+
+def _rule_in_words(training: TrainingSettings) -> str:
+    """Return when a diagnosis is given."""
+    if training.thresholds == "fixed":
+        return f"above {training.threshold}"
+    best = {"f1": "F1", "challenge": "Challenge score"}[training.thresholds]
+    return f"above each diagnosis' own threshold, chosen for {best} on inner recordings"
 
 
 def _explained_tasks(study: StudySettings, tasks: list[CellTask]) -> list[CellTask]:
@@ -209,10 +218,10 @@ def _two_ecgs(
     """
     if study.explain is None or explanations is None:
         return []
-    threshold, crop = tasks[0].cell.training.threshold, tasks[0].cell.training.crop
+    crop = tasks[0].cell.training.crop
     best: dict[str, tuple[float, int, int, int]] = {}
     for place, fold in enumerate(explanations.folds):
-        is_right = (fold.predictions.probabilities > threshold) & fold.predictions.labels
+        is_right = fold.predictions.decisions & fold.predictions.labels
         for number, attribution in fold.surveyed:
             for column in np.flatnonzero(is_right[number]).tolist():
                 code = attribution.classes[column]
@@ -230,8 +239,9 @@ def _two_ecgs(
             recording = _shown(data, key, crop, seed)
             shown.append(
                 explained_ecg(
-                    recording, explained, explained.classes[column], threshold,
-                    study.explain.settings, f"ecg-{len(shown)}",
+                    recording, explained, explained.classes[column],
+                    float(fold.predictions.thresholds[column]), study.explain.settings,
+                    f"ecg-{len(shown)}",
                     held_out=fold.surveyed.config.held_out,
                 )
             )  # fmt: skip

@@ -16,18 +16,19 @@ from leadlens.data.folds import fold_numbers, load_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import StoreError, TrainingError
+from leadlens.evaluation.leaks import check_apart
 from leadlens.evaluation.skill import skills_of
 from leadlens.files import read_json, write_json, written_beside
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
+from leadlens.training import recipe
 from leadlens.training.devices import choose_device, uses_bfloat16, versions
-from leadlens.training.fit import fit, predict
+from leadlens.training.fit import predict
 from leadlens.training.save import save_trained
 
 BUNDLE = "bundle"
 BACKGROUND = "background.npz"
 """Of the training recordings, for an explainer that draws around them."""
 PREDICTIONS = "predictions.npz"
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class CellTask:
         recordings: positions of the recordings that take part.
         classes: codes that are trained.
         device: where to train, "cpu" or "cuda".
+        start: folder of the model that training starts from, if any.
     """
 
     cell: Cell
@@ -49,11 +51,13 @@ class CellTask:
     recordings: tuple[int, ...]
     classes: tuple[str, ...]
     device: str
+    start: Path | None = None
 
     def identity(self, store: Store) -> dict[str, Any]:
         """Return what a finished cell must have been computed from."""
         return {
             "training": self.cell.training.model_dump(mode="json"),
+            "start": None if self.start is None else self.start.parent.name,
             "fs": self.cell.fs,
             "fold": self.cell.fold,
             "classes": list(self.classes),
@@ -73,6 +77,12 @@ class Predictions:
     label_mask: Bool[np.ndarray, "n class"]
     probabilities: Float32[np.ndarray, "n class"]
     prevalence: Float32[np.ndarray, " class"]
+    thresholds: Float32[np.ndarray, " class"]
+
+    @property
+    def decisions(self) -> Bool[np.ndarray, "n class"]:
+        """The diagnoses that the cell gave."""
+        return self.probabilities > self.thresholds
 
 
 def run_cell(task: CellTask) -> float:
@@ -91,19 +101,20 @@ def run_cell(task: CellTask) -> float:
     _begin(folder, identity)
     train, test = cell_datasets(task, store)
     device = choose_device(task.device)
-    monitor = test if settings.schedule == "published_plateau" else None
-    model, history = fit(
-        train, settings, device, folder / CHECKPOINT, monitor, lambda record: _log(folder, record)
+    check_apart("training recordings", train.keys, f"tested fold {task.cell.tested}", test.keys)
+    leak = test if settings.schedule == "published_plateau" else None
+    trained = recipe.train(
+        train, settings, device, folder, task.start, leak, lambda record: _log(folder, record)
     )
-    _write_metrics(folder, history)
-    said = predict(model, test, device)
-    _save_predictions(folder / PREDICTIONS, test, said, train)
+    _write_metrics(folder, trained.history)
+    said = predict(trained.network, test, device)
+    _save_predictions(folder / PREDICTIONS, test, said, train, trained)
     on = f"{test.n_recordings:,} recordings of tested fold {task.cell.tested}"
-    if monitor is not None:
+    if leak is not None:
         on += ", whose loss steered its learning rate"
     held_out = HeldOut(on=on, skills=skills_of(*test.labels, said))
-    save_trained(folder / BUNDLE, model, train, settings, held_out)
-    seconds = round(sum(record["seconds"] for record in history), 2)
+    save_trained(folder / BUNDLE, trained, train, settings, held_out)
+    seconds = round(sum(record["seconds"] for record in trained.history), 2)
     write_json(
         folder / DONE,
         {
@@ -114,7 +125,7 @@ def run_cell(task: CellTask) -> float:
             "versions": versions(),
         },
     )
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    recipe.forget(folder)
     return seconds
 
 
@@ -122,7 +133,7 @@ def _begin(folder: Path, identity: dict[str, Any]) -> None:
     """Drop what was made with other settings."""
     settings = folder / "settings.json"
     if settings.exists() and read_json(settings) != identity:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        recipe.forget(folder)
         (folder / METRICS).unlink(missing_ok=True)
         (folder / BACKGROUND).unlink(missing_ok=True)
     write_json(settings, identity)
@@ -163,9 +174,13 @@ def _write_metrics(folder: Path, history: list[dict[str, float]]) -> None:
 
 
 def _save_predictions(
-    path: Path, test: Dataset, probabilities: Float32[np.ndarray, "n class"], train: Dataset
+    path: Path,
+    test: Dataset,
+    probabilities: Float32[np.ndarray, "n class"],
+    train: Dataset,
+    trained: recipe.Trained,
 ) -> None:
-    """Write what the cell said, with the labels and the training prevalence."""
+    """Write what the cell said, with its thresholds, the labels and the training prevalence."""
     labels, label_mask = test.labels
     with written_beside(path) as beside, beside.open("wb") as file:
         np.savez(
@@ -175,6 +190,7 @@ def _save_predictions(
             label_mask=label_mask,
             probabilities=probabilities,
             prevalence=_prevalence(train),
+            thresholds=np.array(trained.thresholds, dtype=np.float32),
         )
 
 
@@ -199,6 +215,7 @@ def load_predictions(cell: Cell) -> Predictions:
                 label_mask=file["label_mask"],
                 probabilities=file["probabilities"],
                 prevalence=file["prevalence"],
+                thresholds=file["thresholds"],
             )
     except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise StoreError(f"{path} is damaged ({error}): delete {cell.folder}") from error

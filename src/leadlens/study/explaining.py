@@ -128,6 +128,7 @@ def _part(predictions: Predictions, index: list[int]) -> Predictions:
         label_mask=predictions.label_mask[index],
         probabilities=predictions.probabilities[index],
         prevalence=predictions.prevalence,
+        thresholds=predictions.thresholds,
     )
 
 
@@ -156,7 +157,7 @@ def _chosen(
     task: CellTask, settings: StudyExplainSettings, predictions: Predictions
 ) -> tuple[Chosen, list[int]]:
     """Return for the explained recordings where they count, and which of the fold's they are."""
-    given = predictions.probabilities > task.cell.training.threshold
+    given = predictions.decisions
     seed = task.cell.training.seed
     counts = choose(predictions.labels, predictions.label_mask, given, settings.n_per_class, seed)
     (index,) = np.nonzero(np.any([of.any(axis=1) for of in counts.values()], axis=0))

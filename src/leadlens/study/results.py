@@ -96,7 +96,7 @@ def collect(cells: list[Cell], classes: tuple[str, ...]) -> Results:
 def _fold(cell: Cell, classes: tuple[str, ...]) -> FoldResult:
     """Return the scores of one finished cell."""
     said = load_predictions(cell)
-    decisions = said.probabilities > cell.training.threshold
+    decisions = said.decisions
     scores = score(said.labels, said.label_mask, said.probabilities, decisions)
     scores.macro["challenge"] = _challenge(said, decisions, classes)
     lowest = floors(said.labels, said.label_mask, said.prevalence)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
+from leadlens.study.pretraining import pretrain, pretraining_of
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
 from leadlens.training.thin import thin_note
@@ -85,7 +87,7 @@ def run_study(
             _check_claim(study, folder)
             store = _make_store(study, folder, engine, on_progress)
             data = _data(study, store, folder, is_run=True)
-            tasks = _tasks(cells, data, folder, _rates(study, store, folder), device)
+            tasks = _tasks(study, cells, data, folder, _rates(study, store, folder), device)
             # Only now: a command that is refused must leave the folder's study as it was.
             _claim(study, store, folder, command)
             if on_note:
@@ -93,6 +95,7 @@ def run_study(
                     on_note(note)
             if on_cells:
                 on_cells(cells)
+            _pretrain(study, cells, folder, engine, device)
             for _ in engine.map_items(run_cell, tasks):
                 pass
             if study.explain is not None:
@@ -122,7 +125,7 @@ def finished_study(
     store = open_store(store_path or study.data.store or folder / "store")
     data = _data(study, store, folder, is_run=False)
     rates = {fs: open_store(path) for fs, path in _rate_folders(study, store, folder).items()}
-    return study, data, _tasks(plan_cells(study, folder), data, folder, rates, "cpu")
+    return study, data, _tasks(study, plan_cells(study, folder), data, folder, rates, "cpu")
 
 
 def _check_claim(study: StudySettings, folder: Path) -> None:
@@ -237,10 +240,26 @@ def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Stor
     }
 
 
+def _pretrain(
+    study: StudySettings, cells: list[Cell], folder: Path, engine: Engine, device: str
+) -> None:
+    """Train the models that unfinished cells start from, each once."""
+    needed = (pretraining_of(study, cell, folder) for cell in cells if not cell.is_done)
+    tasks = {task.folder: task for task in needed if task is not None}
+    for _ in engine.map_items(partial(pretrain, device=device), list(tasks.values())):
+        pass
+
+
 def _tasks(
-    cells: list[Cell], data: StudyData, folder: Path, rates: dict[float, Store], device: str
+    study: StudySettings,
+    cells: list[Cell],
+    data: StudyData,
+    folder: Path,
+    rates: dict[float, Store],
+    device: str,
 ) -> list[CellTask]:
     """Return a task for each cell; refuse cells that were computed with other settings."""
+    starts = [pretraining_of(study, cell, folder) for cell in cells]
     tasks = [
         CellTask(
             cell=cell,
@@ -249,8 +268,9 @@ def _tasks(
             recordings=data.recordings,
             classes=data.classes,
             device=device,
+            start=None if start is None else start.model,
         )
-        for cell in cells
+        for cell, start in zip(cells, starts, strict=True)
     ]
     for task in tasks:
         check_done(task.cell, task.identity(rates[task.cell.fs]))

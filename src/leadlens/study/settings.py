@@ -14,6 +14,8 @@ from leadlens.settings import apply_changes, checked
 from leadlens.simulate import CohortSettings
 from leadlens.training.settings import TrainingSettings, preset
 
+RECIPE = "recipe"
+
 
 class DataSettings(BaseModel):
     """What the study learns from: a store, or a simulated cohort.
@@ -38,6 +40,22 @@ class DataSettings(BaseModel):
         if (self.store is None) == (self.simulate is None):
             raise ValueError("give either 'store' or 'simulate'")
         return self
+
+
+class PretrainingSettings(BaseModel):
+    """A model that is trained on simulated ECGs before the cells, some of which start from it.
+
+    It has the network, the scale and the leads of the cells that start from it, and their rate; it
+    sees no recording of the study, so every fold may start from it.
+
+    Attributes:
+        simulate: the cohort.
+        training: changes to the cells' training, such as the number of epochs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    simulate: CohortSettings
+    training: dict[str, Any] = Field(default_factory=dict)
 
 
 class StudyExplainSettings(BaseModel):
@@ -71,7 +89,9 @@ class StudySettings(BaseModel):
         folds: how recordings are dealt.
         preset: training preset to start from.
         training: changes to the preset, for all cells.
-        axes: what varies: "fs" (Hz) and any training setting, each with its values.
+        recipes: trainings by name, each a preset and changes to it: values of the axis "recipe".
+        pretraining: models by name that a training's `start` can name.
+        axes: what varies: "fs" (Hz), "recipe" and any training setting, each with its values.
         explain: what is explained, if anything.
         compare: a published study to print beside the results, by name, if any.
     """
@@ -83,18 +103,26 @@ class StudySettings(BaseModel):
     folds: FoldSettings = FoldSettings()
     preset: str = "inception_time"
     training: dict[str, Any] = Field(default_factory=dict)
+    recipes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    pretraining: dict[str, PretrainingSettings] = Field(default_factory=dict)
     axes: dict[str, tuple[Any, ...]]
     explain: StudyExplainSettings | None = None
     compare: str | None = None
 
     @model_validator(mode="after")
     def _axes_make_sense(self) -> "StudySettings":
-        known = ("fs", *TrainingSettings.model_fields)
+        known = ("fs", RECIPE, *TrainingSettings.model_fields)
         for axis, values in self.axes.items():
             if axis not in known:
                 raise ValueError(f"unknown axis '{axis}': allowed are {', '.join(known)}")
             if not values or len({str(value) for value in values}) < len(values):
                 raise ValueError(f"axis '{axis}' needs values, each once: {list(values)}")
+        unknown = [name for name in self.axes.get(RECIPE, ()) if name not in self.recipes]
+        if unknown:
+            raise ValueError(
+                f"recipe '{unknown[0]}' is not described: recipes holds "
+                f"{', '.join(self.recipes) or 'none'}"
+            )
         if "fs" not in self.axes:
             raise ValueError("the axis 'fs' (sampling rates in Hz) is missing")
         return self
@@ -116,8 +144,16 @@ def training_settings(study: StudySettings, condition: dict[str, Any]) -> Traini
     Raises:
         ConfigError: a value is not allowed.
     """
-    changes = {**study.training, **{k: v for k, v in condition.items() if k != "fs"}}
-    return preset(study.preset, changes)
+    recipe = dict(study.recipes[condition[RECIPE]]) if RECIPE in condition else {}
+    name = recipe.pop("preset", study.preset)
+    axes = {axis: value for axis, value in condition.items() if axis not in ("fs", RECIPE)}
+    settings = preset(name, {**study.training, **recipe, **axes})
+    if settings.start is not None and settings.start not in study.pretraining:
+        raise ConfigError(
+            f"start '{settings.start}' is none of the study's pre-trainings: "
+            f"{', '.join(study.pretraining) or 'it has none'}"
+        )
+    return settings
 
 
 def read_study(path: Path, changes: tuple[str, ...] = ()) -> StudySettings:

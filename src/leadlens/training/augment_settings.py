@@ -1,9 +1,9 @@
 """Augmentation settings, and the recipes by name; what each part does stands in `augment`."""
 
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 class Part(BaseModel):
@@ -80,3 +80,16 @@ BEST: Final = AugmentSettings(
 """Chosen by what recordings look like, for inputs in mV; not tuned on scores."""
 
 RECIPES: Final = MappingProxyType({"none": NONE, "best": BEST})
+
+
+def _by_name(value: Any) -> Any:
+    """Return the recipe of this name; what is no name as it is."""
+    if isinstance(value, str):
+        if value not in RECIPES:
+            raise ValueError(f"unknown augmentation '{value}': allowed are {', '.join(RECIPES)}")
+        return RECIPES[value]
+    return value
+
+
+Augmentation = Annotated[AugmentSettings, BeforeValidator(_by_name)]
+"""Settings, or the name of a recipe."""

@@ -23,6 +23,7 @@ from leadlens.training.feed import Fed, Feed, fed_windows, feed_of
 from leadlens.training.optimizers import set_learning_rate
 from leadlens.training.schedule import learning_rate
 from leadlens.training.settings import TrainingSettings
+from leadlens.training.start import start_from
 from leadlens.training.state import TrainingState, begin
 from leadlens.training.world import ALONE, World, share_statistics
 
@@ -166,7 +167,7 @@ def _network(
     sizes = len(data.leads), len(data.classes)
     network = build_model(settings.model, *sizes, seed=settings.seed, fs=data.store.fs)
     if start:
-        network.load_state_dict(start, strict=False)
+        start_from(network, start)
     return network
 
 

@@ -1,26 +1,25 @@
-"""A trained network becomes a bundle."""
+"""A trained model becomes a bundle."""
 
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from leadlens.bundle import HeldOut, save_bundle
 from leadlens.data.batches import Dataset
+from leadlens.training.recipe import Trained
 from leadlens.training.settings import TrainingSettings
 
 
 def save_trained(
     path: Path,
-    network: nn.Module,
+    trained: Trained,
     data: Dataset,
     settings: TrainingSettings,
     held_out: HeldOut | None,
 ) -> None:
-    """Write `network`, trained on `data` with `settings`, as a bundle to the folder `path`."""
+    """Write a model, trained on `data` with `settings`, as a bundle to the folder `path`."""
     save_bundle(
         path,
-        network,
+        trained.network,
         model=settings.model,
         leads=data.leads,
         fs=data.store.fs,
@@ -28,7 +27,8 @@ def save_trained(
         resampling=data.store.manifest.resampling,
         normalisation=settings.normalisation,
         classes=data.classes,
-        thresholds=(settings.threshold,) * len(data.classes),
+        thresholds=trained.thresholds,
+        members=settings.members,
         trained_on=_trained_on(data),
         training=settings.model_dump(mode="json"),
         held_out=held_out,

@@ -20,14 +20,14 @@ def learning_rate(
         epoch: counted from 0.
         step: counted from 0 over the whole training.
         n_steps: steps of the whole training.
-        monitored: the monitored loss after each epoch so far (for `published_plateau`).
+        monitored: the monitored loss after each epoch so far (for the plateaus).
     """
     peak = settings.learning_rate
     if settings.schedule == "one_cycle":
         return peak * _one_cycle(step / max(n_steps - 1, 1))
     if settings.schedule == "published_steps":
         return peak * 0.1 ** sum(epoch >= at for at in PUBLISHED_STEPS)
-    if settings.schedule == "published_plateau":
+    if settings.schedule in ("plateau", "published_plateau"):
         return peak * 0.1 ** _n_plateaus(
             monitored,
             settings.plateau_patience,

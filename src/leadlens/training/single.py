@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from leadlens.bundle import CONFIG, Bundle, HeldOut
 from leadlens.data.batches import Dataset
@@ -18,14 +17,18 @@ from leadlens.ecg.diagnoses import diagnosis, merge_equivalent, scored_codes
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, StoreError
 from leadlens.evaluation.challenge import challenge_score, f_measure
+from leadlens.evaluation.leaks import check_apart
 from leadlens.evaluation.metrics import score
 from leadlens.evaluation.skill import skills_of
 from leadlens.files import write_json
+from leadlens.training import recipe
 from leadlens.training.devices import choose_device
-from leadlens.training.fit import fit, predict
+from leadlens.training.fit import predict
+from leadlens.training.recipe import Trained
 from leadlens.training.save import save_trained
 from leadlens.training.settings import TrainingSettings, preset
 from leadlens.training.thin import thin_note
+from leadlens.training.world import ALONE, World, joined_world, local_device
 
 _PARTS = 20
 """Parts that recordings are dealt to; the held-out share is a number of them."""
@@ -37,12 +40,35 @@ def train_single(
     preset_name: str,
     changes: dict[str, Any],
     *,
+    device: str = "auto",
+    **others: Any,
+) -> dict[str, Any]:
+    """Train a model by a preset and changes to it; see `train_model` for the rest.
+
+    Under `torchrun` all its processes train the one model together.
+
+    Raises:
+        ConfigError: settings that are not allowed, no diagnosis with enough recordings, or a
+            finished model in `out`.
+    """
+    settings = preset(preset_name, changes)
+    place = local_device(choose_device(device))
+    with joined_world(place) as world:
+        return train_model(store_path, out, settings, place, world=world, **others)
+
+
+def train_model(
+    store_path: Path,
+    out: Path,
+    settings: TrainingSettings,
+    device: torch.device,
+    *,
     fs: float | None = None,
     hold_out: float = 0.2,
     min_positives: int = 15,
-    device: str = "auto",
     on_epoch: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    world: World = ALONE,
 ) -> dict[str, Any]:
     """Train a model on a store, save it to `out`, and return its scores on what was held out.
 
@@ -51,40 +77,52 @@ def train_single(
     user should know before training is told to `on_note`.
 
     Raises:
-        ConfigError: settings that are not allowed, no diagnosis with enough recordings, or a
-            finished model in `out`.
+        ConfigError: settings that need a study, no diagnosis with enough recordings, or a finished
+            model in `out`.
     """
-    settings = preset(preset_name, changes)
     if settings.schedule == "published_plateau":
         raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
     if (out / CONFIG).exists():
         raise ConfigError(f"{out} holds a finished model: choose another --out")
-    place = choose_device(device)
-    source = open_store(store_path, verify=True)
+    source = open_store(store_path, verify=world.is_first)
     classes = _classes(source, min_positives)
     rate = fs or source.fs
     scratch = out.with_name(f".{out.name}-{rate:g}hz")
-    store = source if rate == source.fs else derive_store(source, rate, scratch)
+    store = source if rate == source.fs else _at_rate(source, rate, scratch, world)
     train, test = _split(store, classes, settings, hold_out)
     note = thin_note(*train.labels, settings, classes)
     if note and on_note is not None:
         on_note(note)
-    network, history = fit(
+    if test is not None:
+        check_apart("what is trained on", train.keys, "what is held out", test.keys)
+    trained = recipe.train(
         train,
         settings,
-        place,
-        out / "checkpoint.safetensors",
+        device,
+        out,
+        None if settings.start is None else Path(settings.start),
         on_epoch=lambda record: (
-            on_epoch(int(record["epoch"]) + 1, settings.epochs) if on_epoch else None
+            on_epoch(int(record["epoch"]) + 1, settings.n_epochs) if on_epoch else None
         ),
+        world=world,
     )
-    scores, held_out = ({}, None) if test is None else _tested(network, test, settings, place)
-    write_json(out / "training.json", {"history": history, "held_out": _jsonable(scores)})
-    save_trained(out, network, train, settings, held_out)
-    (out / "checkpoint.safetensors").unlink(missing_ok=True)
-    if store is not source:
-        shutil.rmtree(scratch)
+    scores, held_out = ({}, None) if test is None else _tested(trained, test, device)
+    if world.is_first:
+        said = {"history": trained.history, "held_out": _jsonable(scores)}
+        write_json(out / "training.json", said)
+        save_trained(out, trained, train, settings, held_out)
+        recipe.forget(out)
+        if store is not source:
+            shutil.rmtree(scratch)
     return scores
+
+
+def _at_rate(source: Store, rate: float, scratch: Path, world: World) -> Store:
+    """Return the store at another rate, derived by the first process."""
+    if world.is_first:
+        derive_store(source, rate, scratch)
+    world.wait()
+    return open_store(scratch)
 
 
 def evaluate_bundle(bundle: Bundle, store: Store, scratch: Path) -> dict[str, Any]:
@@ -135,11 +173,11 @@ def dataset_for(bundle: Bundle, store: Store, scratch: Path) -> Dataset:
 
 
 def _tested(
-    network: nn.Module, test: Dataset, settings: TrainingSettings, device: torch.device
+    trained: Trained, test: Dataset, device: torch.device
 ) -> tuple[dict[str, Any], HeldOut]:
-    """Return a network's scores on what was held out, and what its bundle keeps of them."""
-    said = predict(network, test, device)
-    thresholds = np.full(len(test.classes), settings.threshold, dtype=np.float32)
+    """Return a model's scores on what was held out, and what its bundle keeps of them."""
+    said = predict(trained.network, test, device)
+    thresholds = np.array(trained.thresholds, dtype=np.float32)
     on = f"{test.n_recordings:,} recordings held out of the training store"
     return _scores(test, said, thresholds), HeldOut(on=on, skills=skills_of(*test.labels, said))
 

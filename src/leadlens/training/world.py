@@ -82,7 +82,7 @@ class World:
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
-        pieces = flat.split([gradient.numel() for gradient in gradients])
+        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
@@ -122,18 +122,24 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; so is its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
         """Return the sum."""
         total = values.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
         """Return the sum of gradients."""
         total = gradients[0].clone()
         dist.all_reduce(total)
         return total
+
+
+def _sum(values: Tensor) -> Tensor:
+    """Return the sum over all processes, with its gradient."""
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
+    return total
 
 
 class WholeBatchNorm(nn.BatchNorm1d):
@@ -145,11 +151,11 @@ class WholeBatchNorm(nn.BatchNorm1d):
             return super().forward(input)
         signal = input.float()
         n = signal.new_tensor([float(signal.shape[0] * signal.shape[2])])
-        sums = _Sum.apply(torch.cat([signal.sum(dim=(0, 2)), n]))
+        sums = _sum(torch.cat([signal.sum(dim=(0, 2)), n]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         centred = signal - mean[:, None]
-        variance = _Sum.apply(centred.square().sum(dim=(0, 2))) / count
+        variance = _sum(centred.square().sum(dim=(0, 2))) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         scaled = centred * (variance + self.eps).rsqrt()[:, None]
         return (scaled * self.weight[:, None] + self.bias[:, None]).to(input.dtype)

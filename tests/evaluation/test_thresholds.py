@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from leadlens.ecg.diagnoses import diagnoses, diagnosis, scored_codes
 from leadlens.errors import ConfigError
+from leadlens.evaluation.calibration import logits_of
 from leadlens.evaluation.challenge import challenge_score
 from leadlens.evaluation.metrics import score
 from leadlens.evaluation.thresholds import ThresholdRule, choose_thresholds
@@ -43,22 +44,21 @@ def cohort(seed: int, n: int) -> tuple:
 
 
 def best_by_brute_force(truth: np.ndarray, said: np.ndarray) -> float:
-    cuts = [-1.0, *np.unique(said)]
-    return max(f1_score(truth, said > cut, zero_division=0) for cut in cuts)
+    cuts = [-1.0, *np.unique(said)[:-1]]
+    return max(f1_score(truth, said > cut) for cut in cuts)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(seed=SEEDS, digits=st.sampled_from([1, 2, 12]))
 def test_unshrunk_no_other_threshold_has_a_larger_f1(seed: int, digits: int) -> None:
-    labels, mask, said = case(seed, 60, 3, digits=digits)
+    labels, mask, said = case(seed, 40, 3, digits=digits)
     found = choose_thresholds(labels, mask, said, "f1", FEW[:3], shrink=0.0)
     for column in range(3):
         truth, value = labels[mask[:, column], column], said[mask[:, column], column]
         reached = f1_score(truth, value > found[column])
         assert reached == pytest.approx(best_by_brute_force(truth, value))
         # Midway, so that no probability lies on the threshold or next to it.
-        logits = np.log(value) - np.log1p(-value)
-        cut = np.log(found[column]) - np.log1p(-found[column])
+        logits, (cut,) = logits_of(value[:, None])[:, 0], logits_of(found[None, [column]])[0]
         below, above = logits[logits < cut], logits[logits > cut]
         assert len(below) + len(above) == len(logits)
         if len(below) and len(above):
@@ -67,13 +67,13 @@ def test_unshrunk_no_other_threshold_has_a_larger_f1(seed: int, digits: int) -> 
 
 def test_fully_shrunk_a_calibrated_class_gets_half_of_its_best_f1() -> None:
     rng = np.random.default_rng(0)
-    said = rng.beta(0.5, 3, (40_000, 2))
+    said = rng.beta(0.5, 3, (20_000, 2))
     labels = rng.random(said.shape) < said
     found = choose_thresholds(labels, np.ones_like(labels), said, "f1", FEW[:2], shrink=np.inf)
     for column in range(2):
-        cuts = np.linspace(0.02, 0.9, 100)
+        cuts = np.linspace(0.05, 0.6, 40)
         best = max(f1_score(labels[:, column], said[:, column] > cut) for cut in cuts)
-        assert found[column] == pytest.approx(best / 2, abs=0.015)
+        assert found[column] == pytest.approx(best / 2, abs=0.02)
 
 
 def test_a_class_lies_between_its_own_optimum_and_the_steady_one_nearer_with_more_positives() -> (
@@ -92,7 +92,7 @@ def test_a_class_lies_between_its_own_optimum_and_the_steady_one_nearer_with_mor
 
 
 def test_thin_classes_decide_better_on_fresh_recordings_than_by_their_own_optimum() -> None:
-    # 5 to 30 positives to choose on, 400 times as many to report on.
+    # 5 to 30 positives to choose on, 25 times as many to report on.
     chosen: dict[float | None, list[float]] = {0.0: [], None: []}
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -107,11 +107,11 @@ def test_thin_classes_decide_better_on_fresh_recordings_than_by_their_own_optimu
             logits = np.log(rate / (1 - rate)) + 2.2 * z - 2.2**2 / 2
             return labels, np.ones_like(labels), expit(scale * logits + offset)
 
-        inner, fresh = draw(600), draw(60_000)
+        inner, fresh = draw(600), draw(15_000)
         for shrink, f1 in chosen.items():
             found = choose_thresholds(*inner, "f1", FEW, shrink=shrink)
             f1.append(score(*fresh, fresh[2] > found).macro["f1"])
-    # Measured: 0.02 more, its standard error 0.003.
+    # Measured: 0.024 more, its standard error 0.007.
     assert np.mean(chosen[None]) > np.mean(chosen[0.0]) + 0.008
 
 
@@ -140,10 +140,7 @@ def test_thresholds_lie_inside_0_and_1_and_unknown_labels_do_not_move_them(
     found = choose_thresholds(labels, mask, said, rule, FEW)
     assert ((found.astype(np.float32) > 0) & (found.astype(np.float32) < 1)).all()
     other = choose_thresholds(labels ^ ~mask, mask, np.where(mask, said, 0.77), rule, FEW)
-    if rule != "challenge":
-        np.testing.assert_array_equal(found, other)
-    reached = [challenge_score(labels, mask, said > cut, FEW) for cut in (found, other)]
-    assert reached[0] == pytest.approx(reached[1], nan_ok=True)
+    np.testing.assert_array_equal(found, other)
 
 
 @settings(deadline=None, max_examples=20)
@@ -158,7 +155,7 @@ def test_the_challenge_score_never_falls_below_that_of_the_f1_thresholds(
     assert scores[1] >= scores[0]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(seed=SEEDS, digits=st.sampled_from([1, 12]))
 def test_unshrunk_no_change_of_one_threshold_raises_the_challenge_score(
     seed: int, digits: int

@@ -132,10 +132,10 @@ def _climb(
         for column in np.flatnonzero((labels & label_mask).any(axis=0)):
             merged, known = int(membership[column].argmax()), label_mask[:, column]
             given[:, column] = False
-            gain = np.where(known, _gain(truth, given @ membership, reward, merged), 0.0)
-            cuts, is_cut, order = _cuts(logits[:, column])
+            gain = _gain(truth, given @ membership, reward, merged)[known]
+            cuts, is_cut, order = _cuts(logits[known, column])
             total = np.where(is_cut, _cumulated(gain[order]), -np.inf)
-            now = gain[logits[:, column] > found[column]].sum()
+            now = gain[logits[known, column] > found[column]].sum()
             # More than rounding, or two cuts of one score could take turns.
             if total.max() > now + 1e-9:
                 found[column] = cuts[total.argmax()]

@@ -13,7 +13,7 @@ TREE = [value for value in vars(errors).values()
 
 
 def test_every_error_of_the_package_is_a_leadlens_error() -> None:
-    assert len(TREE) == 9
+    assert len(TREE) == 10
     assert all(issubclass(error, LeadlensError) for error in TREE)
 
 

@@ -8,6 +8,7 @@ LeadlensError           the root; the command line prints it without a traceback
   FetchError            a data set cannot be fetched, whole and unchanged
   BundleError           a saved model is missing, damaged, or does not fit the input
   TrainingError         training cannot go on (a loss that is not a number, no data)
+  LeakError             what is reported was also trained or tuned on
   MissingExtraError     an optional dependency is not installed
 """
 
@@ -47,6 +48,10 @@ class BundleError(LeadlensError):
 
 class TrainingError(LeadlensError):
     """Training that cannot go on."""
+
+
+class LeakError(LeadlensError):
+    """Recordings that are reported and were trained or tuned on; the message names some."""
 
 
 class MissingExtraError(LeadlensError):

@@ -31,9 +31,14 @@ def challenge_score(
     truth, names = merge_equivalent(labels & label_mask, classes)
     given, _ = merge_equivalent(decisions & label_mask, classes)
     known, _ = merge_equivalent(label_mask, classes)
+    return score_merged(truth, given, weights_of(names), names, known)
+
+
+def weights_of(names: tuple[str, ...]) -> Float64[np.ndarray, "merged merged"]:
+    """Return the reward matrix (given x true) of these merged classes, in their order."""
     all_names, all_weights = reward_weights()
     chosen = [all_names.index(name) for name in names]
-    return score_merged(truth, given, all_weights[np.ix_(chosen, chosen)], names, known)
+    return all_weights[np.ix_(chosen, chosen)]
 
 
 def score_merged(

@@ -1,6 +1,7 @@
 """Intervals for scores."""
 
 import numpy as np
+from jaxtyping import Float, Float64, Int
 from scipy import stats
 from scipy.optimize import brentq
 
@@ -49,3 +50,15 @@ def mean_auroc_interval(
     if high < 1.0 and distance(high) < 0.0:
         high = brentq(distance, high, 1.0)
     return float(low), float(high)
+
+
+def wilson_interval(
+    n_true: Float[np.ndarray, " n"] | Int[np.ndarray, " n"],
+    n_all: Int[np.ndarray, " n"],
+    level: float = 0.95,
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    """Return the ends of intervals for proportions `n_true` of `n_all` (Wilson 1927)."""
+    z2 = float(stats.norm.ppf(0.5 + level / 2)) ** 2
+    middle = (n_true + z2 / 2) / (n_all + z2)
+    half = np.sqrt(z2 * (n_true * (n_all - n_true) / n_all + z2 / 4)) / (n_all + z2)
+    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)

@@ -451,6 +451,38 @@ def test_training_gives_its_scores_to_machines(
     assert names == set(load_bundle("model").config.classes)
 
 
+THIN = "in batches of 2: less than one positive a batch is expected of "
+
+
+def test_training_names_diagnoses_that_batches_do_not_show_a_soft_f1(
+    leadlens: Callable[..., Outcome], tiny_study: Path
+) -> None:
+    words = ("train", tiny_study / "store", "--min-positives", "8", *TINY, "--set", "batch_size=2")
+    outcome = leadlens(*words, "--out", "a", "--set", "loss=soft_f1", "--json")
+    assert outcome.stderr.count(f"soft_f1 {THIN}") == 1
+    assert outcome.json["model"] == "a"
+    remembering = ("--set", "loss.name=soft_f1", "--set", "loss.memory=0.9")
+    assert THIN not in leadlens(*words, "--out", "b", *remembering).stderr
+    assert load_bundle("b").config.training["loss"] == {"name": "soft_f1", "memory": 0.9}
+
+
+def test_a_study_names_them_once_and_only_while_there_is_something_to_train(
+    leadlens: Callable[..., Outcome], study_file: Path, tiny_study: Path
+) -> None:
+    changes = (
+        "data.simulate=null",
+        f"data.store={tiny_study / 'store'}",
+        "axes.loss=[bce, soft_f1]",
+        "explain=null",
+        "training.epochs=1",
+        "training.batch_size=2",
+    )
+    words = ["study", "run", study_file, "--out", "s", "--workers", "1", "--device", "cpu"]
+    words += [word for change in changes for word in ("--set", change)]
+    assert leadlens(*words).stderr.count(THIN) == 1
+    assert leadlens(*words).stderr.count(THIN) == 0
+
+
 def test_a_model_is_evaluated_on_another_simulated_store(
     leadlens: Callable[..., Outcome], tiny_bundle: Path
 ) -> None:

@@ -466,21 +466,15 @@ def test_training_names_diagnoses_that_batches_do_not_show_a_soft_f1(
     assert load_bundle("b").config.training["loss"] == {"name": "soft_f1", "memory": 0.9}
 
 
-def test_a_study_names_them_once_and_only_while_there_is_something_to_train(
-    leadlens: Callable[..., Outcome], study_file: Path, tiny_study: Path
+def test_what_a_study_notes_is_printed_on_stderr(
+    leadlens: Callable[..., Outcome], study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = (
-        "data.simulate=null",
-        f"data.store={tiny_study / 'store'}",
-        "axes.loss=[bce, soft_f1]",
-        "explain=null",
-        "training.epochs=1",
-        "training.batch_size=2",
-    )
-    words = ["study", "run", study_file, "--out", "s", "--workers", "1", "--device", "cpu"]
-    words += [word for change in changes for word in ("--set", change)]
-    assert leadlens(*words).stderr.count(THIN) == 1
-    assert leadlens(*words).stderr.count(THIN) == 0
+    def noted(*args: Any) -> None:
+        args[-1]("[bce] a note")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadlens.study.run.run_study", noted)
+    assert "[bce] a note\n" in leadlens("study", "run", study_file).stderr
 
 
 def test_a_model_is_evaluated_on_another_simulated_store(

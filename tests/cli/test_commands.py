@@ -451,6 +451,32 @@ def test_training_gives_its_scores_to_machines(
     assert names == set(load_bundle("model").config.classes)
 
 
+THIN = "in batches of 2: less than one positive a batch is expected of "
+
+
+def test_training_names_diagnoses_that_batches_do_not_show_a_soft_f1(
+    leadlens: Callable[..., Outcome], tiny_study: Path
+) -> None:
+    words = ("train", tiny_study / "store", "--min-positives", "8", *TINY, "--set", "batch_size=2")
+    outcome = leadlens(*words, "--out", "a", "--set", "loss=soft_f1", "--json")
+    assert outcome.stderr.count(f"soft_f1 {THIN}") == 1
+    assert outcome.json["model"] == "a"
+    remembering = ("--set", "loss.name=soft_f1", "--set", "loss.memory=0.9")
+    assert THIN not in leadlens(*words, "--out", "b", *remembering).stderr
+    assert load_bundle("b").config.training["loss"] == {"name": "soft_f1", "memory": 0.9}
+
+
+def test_what_a_study_notes_is_printed_on_stderr(
+    leadlens: Callable[..., Outcome], study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noted(*args: Any) -> None:
+        args[-1]("[bce] a note")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadlens.study.run.run_study", noted)
+    assert "[bce] a note\n" in leadlens("study", "run", study_file).stderr
+
+
 def test_a_model_is_evaluated_on_another_simulated_store(
     leadlens: Callable[..., Outcome], tiny_bundle: Path
 ) -> None:

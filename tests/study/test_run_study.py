@@ -120,6 +120,26 @@ def test_a_cell_that_is_missing_is_trained_again_and_is_the_same(
     assert before == {o.folder: (o.folder / "DONE").stat().st_mtime_ns for o in others}
 
 
+def test_thin_diagnoses_are_noted_once_while_there_is_something_to_train(
+    study_file: Path, tiny_study: Path, tmp_path: Path
+) -> None:
+    small = changed(
+        study_file,
+        "data.simulate=null",
+        f"data.store={tiny_study / 'store'}",
+        "axes.loss=[bce, soft_f1]",
+        "explain=null",
+        "training.epochs=1",
+        "training.batch_size=2",
+    )
+    notes: list[str] = []
+    run_study(small, tmp_path, n_workers=1, device="cpu", on_note=notes.append)
+    assert len(notes) == 1
+    assert notes[0].startswith("soft_f1 in batches of 2: less than one positive a batch")
+    run_study(small, tmp_path, n_workers=1, device="cpu", on_note=notes.append)
+    assert len(notes) == 1
+
+
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does(study_file: Path, tmp_path: Path) -> None:
     small = changed(study_file, "axes.loss=[bce]", "explain=null", "training.epochs=1")

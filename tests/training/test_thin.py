@@ -18,7 +18,7 @@ def columns(n: int, *counts: int) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.ones_like(labels)
 
 
-@given(st.integers(0, 1000), st.integers(2, 64))
+@given(st.integers(0, 1000), st.sampled_from([2, 5, 16, 40, 64]))
 @settings(max_examples=20, deadline=None)
 def test_what_is_expected_is_what_batches_drawn_from_the_recordings_show(
     seed: int, batch_size: int
@@ -26,13 +26,9 @@ def test_what_is_expected_is_what_batches_drawn_from_the_recordings_show(
     rng = np.random.default_rng(seed)
     labels = rng.random((640, 4)) < rng.choice([0.002, 0.02, 0.3], 4)
     known = rng.random((640, 4)) < 0.8
-    order = rng.permutation(640)
-    whole = 640 // batch_size * batch_size
-    shown = (labels & known)[order][:whole].reshape(-1, batch_size, 4).sum(axis=1).mean(axis=0)
-    for code, expected in thin_in_batches(labels, known, batch_size, CODES):
-        assert expected < 1
-        # At most one batch is cut off.
-        assert expected == pytest.approx(shown[CODES.index(code)], abs=batch_size * 64 / 640)
+    shown = rng.permutation(labels & known).reshape(-1, batch_size, 4).sum(axis=1).mean(axis=0)
+    expected = {code: n for code, n in zip(CODES, shown, strict=True) if n < 1}
+    assert dict(thin_in_batches(labels, known, batch_size, CODES)) == pytest.approx(expected)
 
 
 def test_diagnoses_with_less_than_one_positive_a_batch_are_listed_thinnest_first() -> None:

@@ -26,7 +26,8 @@ def thin_in_batches(
         batch_size: recordings a batch.
         classes: the SNOMED CT code of each column.
     """
-    expected = (labels & label_mask).mean(axis=0) * min(batch_size, len(labels))
+    n_positive = (labels & label_mask).sum(axis=0)
+    expected = n_positive * min(batch_size, len(labels)) / len(labels)
     order = np.argsort(expected, kind="stable")
     return [(classes[i], float(expected[i])) for i in order if expected[i] < 1.0]
 

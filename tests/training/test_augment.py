@@ -153,7 +153,7 @@ def test_noise_is_in_the_unit_of_the_input() -> None:
         scale: augmented(fed, AugmentSettings(**parts), normalisation=scale) - fed.signal
         for scale in ("millivolt", "microvolt")
     }
-    torch.testing.assert_close(noise["microvolt"], 1000 * noise["millivolt"], rtol=1e-4, atol=1e-3)
+    assert torch.allclose(noise["microvolt"], 1000 * noise["millivolt"], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", NOISES)
@@ -161,7 +161,7 @@ def test_noise_of_standardised_leads_is_each_leads_own_in_standard_deviations(na
     fed = silent(make_fed(n=1500, n_samples=160), 1e-9)
     noise = augmented(fed, only(name, size=0.2), normalisation="lead_zscore", fs=125.0)
     covariance = torch.einsum("nlt,nmt->lm", noise, noise) / (1500 * 160)
-    torch.testing.assert_close(covariance, 0.04 * torch.eye(12), rtol=0.15, atol=0.004)
+    assert torch.allclose(covariance, 0.04 * torch.eye(12), rtol=0.15, atol=0.004)
 
 
 def spectrum(name: str, fs: float) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +199,7 @@ def test_gain_is_one_factor_a_recording_so_leads_keep_their_ratio() -> None:
     fed = make_fed(n=2000, n_samples=20)
     ratio = augmented(fed, only("gain", size=0.2)) / fed.signal
     factor = ratio[:, :1, :1]
-    torch.testing.assert_close(ratio, factor.expand_as(ratio), rtol=1e-5, atol=0.0)
+    assert torch.allclose(ratio, factor.expand_as(ratio), rtol=1e-5, atol=0.0)
     assert factor.log().std() == pytest.approx(0.2, rel=0.05)
     assert factor.log().mean() == pytest.approx(0.0, abs=0.02)
     assert torch.equal(augmented(fed, only("gain"), normalisation="lead_zscore"), fed.signal)

@@ -290,6 +290,7 @@ def test_noise_for_a_lead_that_the_electrodes_do_not_give_is_refused() -> None:
     with pytest.raises(ConfigError, match="Vx"):
         augmented(fed, BEST, ("I", "Vx"))
     augmented(fed, BEST, ("I", "Vx"), normalisation="lead_zscore")
+    augmented(fed, only("gain"), ("I", "Vx"))
 
 
 def test_settings_refuse_what_cannot_be() -> None:

@@ -45,14 +45,15 @@ def augment(
             the batch in it. Training that is resumed draws the same as if it had never stopped.
 
     Raises:
-        ConfigError: the electrodes of a standard ECG do not give some lead.
+        ConfigError: noise for a lead that the electrodes of a standard ECG do not give.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
     signal, labels, mask = fed.signal, fed.labels, fed.label_mask
     if settings.gain.is_on and normalisation != "lead_zscore":
         signal = signal * _gains(settings.gain, signal, rng)
-    spread = torch.from_numpy(spread_of(leads, normalisation)).to(signal.device)
-    signal = add_noise(signal, settings, spread, fs, rng)
+    if settings.has_noise:
+        spread = torch.from_numpy(spread_of(leads, normalisation)).to(signal.device)
+        signal = add_noise(signal, settings, spread, fs, rng)
     if settings.shift.is_on:
         signal = _shifted(signal, settings.shift, fs, rng)
     if settings.mixup.is_on:

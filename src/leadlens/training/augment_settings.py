@@ -54,6 +54,11 @@ class AugmentSettings(BaseModel):
     mixup: Part = OFF
     lead_dropout: Part = OFF
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether any noise is on."""
+        return any(part.is_on for part in (self.wander, self.white, self.pink, self.mains))
+
     @field_validator("lead_dropout")
     @classmethod
     def _is_share(cls, part: Part) -> Part:

@@ -79,9 +79,9 @@ def _of_paper_inception(settings: PaperInceptionSettings, fs: float | None) -> R
         kernels = (7, 3, 5)
     else:
         wanted = _wanted_samples(settings.receptive_field, fs)
-        field = 2 * round((wanted - 1) / 2) + 1
-        if field < least:
+        if round(wanted) < least:
             raise _too_short(settings, fs, least)
+        field = 2 * round((wanted - 1) / 2) + 1
         scale = (field - 15) / 22
         three, five = (2 * round(half * scale) + 1 for half in (1, 2))
         kernels = (1 + field - n_seen(_paper_layers(1, five)), three, five)
@@ -102,9 +102,9 @@ def _of_inception_time(settings: InceptionTimeSettings, fs: float | None) -> Rec
     depth, kernels = settings.depth, settings.kernels
     if settings.receptive_field is not None:
         wanted = _wanted_samples(settings.receptive_field, fs)
-        longest = 1 + round((wanted - 1) / depth)
-        if longest < 3:
+        if round(wanted) < 1 + 2 * depth:
             raise _too_short(settings, fs, 1 + 2 * depth)
+        longest = 1 + round((wanted - 1) / depth)
         kernels = tuple(max(1, round(each * longest / max(kernels))) for each in kernels)
     if settings.squeeze is not None:
         return ReceptiveField(kernels, None)

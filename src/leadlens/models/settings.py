@@ -180,7 +180,7 @@ IMPORTED: Final = "imported"
 NETWORK_NAMES: Final = ("paper_inception", "inception_time", "resnet", "xresnet1d", "state_space")
 
 
-def _kind_of(settings: Any) -> str | None:
+def _kind_of(settings: Any) -> Any:
     """Return which kind of settings these are: a name has a colon if it is an import path."""
     name = settings.get("name") if isinstance(settings, dict) else getattr(settings, "name", None)
     return IMPORTED if isinstance(name, str) and ":" in name else name

@@ -46,7 +46,7 @@ UNEVEN_DEPTH = InceptionTimeSettings(depth=4, n_filters=3, kernels=(8, 4))
 PAPER = PaperInceptionSettings(n_filters=6)
 RESNET = ResNetSettings(n_filters=(6, 8), kernel=5)
 IN_CHANNELS = PaperInceptionSettings(n_filters=6, join="channels")
-XRESNET = XResNetSettings(depth=18, n_filters=(4, 5, 6, 7))
+XRESNET = XResNetSettings(depth=18, n_filters=(16, 16, 16, 16))
 STATE_SPACE = StateSpaceSettings(depth=2, n_filters=6, n_states=3)
 POOLED = [INCEPTION_TIME, UNEVEN_DEPTH, PAPER, IN_CHANNELS, STATE_SPACE]
 every_network = pytest.mark.parametrize(
@@ -201,7 +201,7 @@ class Linearised:
         layers = [
             layer
             for layer in self.network.modules()
-            if isinstance(layer, nn.ReLU | MaxPool | MaxOverTime)
+            if isinstance(layer, nn.ReLU | nn.GELU | MaxPool | MaxOverTime)
         ]
         hooks = [layer.register_forward_hook(self._keep) for layer in layers]
         with torch.no_grad():
@@ -221,8 +221,9 @@ class Linearised:
 
     def _multiply(self, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         one, other = self.seen[layer]
-        if isinstance(layer, nn.ReLU):
-            slope = (one.relu() - other.relu()) / (one - other)
+        if isinstance(layer, nn.ReLU | nn.GELU):
+            bent = {nn.ReLU: torch.relu, nn.GELU: nn.functional.gelu}[type(layer)]
+            slope = (bent(one) - bent(other)) / (one - other)
             return inputs[0] * torch.where(one == other, (one > 0).double(), slope)
         kernel, stride = (
             (layer.kernel, layer.stride) if isinstance(layer, MaxPool) else (one.shape[-1], 1)

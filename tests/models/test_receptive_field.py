@@ -43,7 +43,7 @@ rates = st.floats(20.0, 1000.0)
 
 
 def seen(settings: ModelSettings, n_samples: int) -> tuple[list[int], int]:
-    """Return the samples that the middle of the feature map sees, by its gradient, and its centre."""
+    """Return the samples that the middle of the feature map sees, and its centre."""
     network = build_model(settings, 1, 1, fs=FS).double().eval()
     for parameter in network.parameters():
         parameter.data.abs_().add_(0.1)  # positive, so that no ReLU hides an input

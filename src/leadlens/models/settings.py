@@ -151,7 +151,7 @@ class StateSpaceSettings(BaseModel):
     name: Literal["state_space"] = "state_space"
     depth: int = Field(default=4, ge=1, le=24)
     n_filters: int = Field(default=64, ge=1)
-    n_states: int = Field(default=16, ge=1)
+    n_states: int = Field(default=8, ge=1)
     time_scales: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
 

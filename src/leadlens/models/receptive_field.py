@@ -3,7 +3,6 @@
 Nothing here needs torch, so that a study can be planned by it.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -142,8 +141,7 @@ def _too_short(
 ) -> ConfigError:
     """Return the error for a field shorter than that of kernels of one sample."""
     assert fs is not None
-    shortest = math.ceil(1e4 * least / fs) / 1e4  # rounded up, so that it works when given
     return ConfigError(
         f"{settings.name} cannot have a receptive field of {settings.receptive_field:g} s at "
-        f"{fs:g} Hz: its pooling alone sees {least} samples, so {shortest:g} s is the smallest"
+        f"{fs:g} Hz: its pooling alone sees {least} samples, so {least / fs:.3g} s is the smallest"
     )

@@ -1,6 +1,7 @@
 """Bundles: saved, loaded, refused when damaged, and applied to recordings."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,14 @@ from leadlens.ecg.resample import resample
 from leadlens.errors import BundleError, ConfigError, LeadlensError
 from leadlens.evaluation.skill import Skill
 from leadlens.models.registry import build_model
-from leadlens.models.settings import InceptionTimeSettings, ModelSettings, PaperInceptionSettings
+from leadlens.models.settings import (
+    ImportedSettings,
+    InceptionTimeSettings,
+    ModelSettings,
+    PaperInceptionSettings,
+    StateSpaceSettings,
+    XResNetSettings,
+)
 
 CODES = ("164889003", "426783006", "59118001")
 MODEL = InceptionTimeSettings(depth=1, n_filters=2, kernels=(5,))
@@ -32,7 +40,7 @@ def saved(
     **changes: object,
 ) -> Path:
     """Save a network with random weights and batch statistics; return its folder."""
-    network = build_model(model, len(leads), len(CODES), seed)
+    network = build_model(model, len(leads), len(CODES), seed, 100.0)
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in network.state_dict().items():
         # Small enough that no feature dies in a ReLU: the logits would be constants.
@@ -66,11 +74,22 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
 
 
-@pytest.mark.parametrize("model", [MODEL, PaperInceptionSettings(n_filters=2)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        MODEL,
+        PaperInceptionSettings(n_filters=2),
+        PaperInceptionSettings(n_filters=2, join="channels", receptive_field=0.5),
+        InceptionTimeSettings(depth=3, n_filters=2, receptive_field=0.2),
+        XResNetSettings(depth=18, n_filters=(2, 2, 2, 2)),
+        StateSpaceSettings(depth=2, n_filters=4, n_states=3),
+    ],
+    ids=repr,
+)
 def test_a_loaded_model_gives_the_very_logits_of_the_saved_one(
     tmp_path: Path, model: ModelSettings
 ) -> None:
-    network = build_model(model, 12, 3, seed=5)
+    network = build_model(model, 12, 3, seed=5, fs=100.0)
     network(torch.randn(16, 12, 60))  # moves the batch statistics, which must be saved as well
     save_bundle(
         tmp_path,
@@ -90,6 +109,34 @@ def test_a_loaded_model_gives_the_very_logits_of_the_saved_one(
     with torch.inference_mode():
         expected = network.eval()(signal)
         assert torch.equal(load_bundle(tmp_path).model(signal), expected)
+
+
+OWN_CODE = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, n_leads, n_classes):
+        super().__init__()
+        self.head = nn.Linear(n_leads, n_classes)
+
+    def forward(self, signal):
+        return self.head(signal.mean(dim=-1))
+"""
+
+
+def test_a_network_that_is_somebodys_code_is_loaded_only_when_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "strangers_module.py").write_text(OWN_CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+    path = saved(tmp_path / "model", model=ImportedSettings(name="strangers_module:Net"))
+    weights = load_bundle(path, own_code=True).model.state_dict()
+    monkeypatch.delitem(sys.modules, "strangers_module")
+    with pytest.raises(BundleError, match=r"strangers_module:Net.*trust it.*own_code=True"):
+        load_bundle(path)
+    assert "strangers_module" not in sys.modules
+    again = load_bundle(path, own_code=True).model
+    assert torch.equal(again.head.weight, weights["head.weight"])
 
 
 def test_the_networks_of_these_tests_tell_recordings_apart(

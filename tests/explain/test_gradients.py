@@ -29,6 +29,8 @@ from leadlens.models.settings import (
     ModelSettings,
     PaperInceptionSettings,
     ResNetSettings,
+    StateSpaceSettings,
+    XResNetSettings,
 )
 
 FS, N_SAMPLES, N_CLASSES = 50.0, 120, 3
@@ -43,12 +45,14 @@ INCEPTION_TIME = InceptionTimeSettings(depth=3, n_filters=4, kernels=(9, 5, 3))
 UNEVEN_DEPTH = InceptionTimeSettings(depth=4, n_filters=3, kernels=(8, 4))
 PAPER = PaperInceptionSettings(n_filters=6)
 RESNET = ResNetSettings(n_filters=(6, 8), kernel=5)
+IN_CHANNELS = PaperInceptionSettings(n_filters=6, join="channels")
+XRESNET = XResNetSettings(depth=18, n_filters=(16, 16, 16, 16))
+STATE_SPACE = StateSpaceSettings(depth=2, n_filters=6, n_states=3)
+POOLED = [INCEPTION_TIME, UNEVEN_DEPTH, PAPER, IN_CHANNELS, STATE_SPACE]
 every_network = pytest.mark.parametrize(
-    "network", [INCEPTION_TIME, UNEVEN_DEPTH, PAPER, RESNET], ids=lambda each: each.name
+    "network", [*POOLED, RESNET, XRESNET], ids=lambda each: each.name
 )
-pooled_networks = pytest.mark.parametrize(
-    "network", [INCEPTION_TIME, UNEVEN_DEPTH, PAPER], ids=lambda each: each.name
-)
+pooled_networks = pytest.mark.parametrize("network", POOLED, ids=lambda each: each.name)
 
 
 class Linear(nn.Module):
@@ -90,7 +94,7 @@ def frozen(network: nn.Module) -> FrozenModel:
 
 def trained_like(settings: ModelSettings, seed: int = 0) -> FrozenModel:
     """Return a network with random weights and batch statistics."""
-    network = build_model(settings, 12, N_CLASSES, seed)
+    network = build_model(settings, 12, N_CLASSES, seed, FS)
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in network.state_dict().items():
         if name.endswith("running_var"):
@@ -197,7 +201,7 @@ class Linearised:
         layers = [
             layer
             for layer in self.network.modules()
-            if isinstance(layer, nn.ReLU | MaxPool | MaxOverTime)
+            if isinstance(layer, nn.ReLU | nn.GELU | MaxPool | MaxOverTime)
         ]
         hooks = [layer.register_forward_hook(self._keep) for layer in layers]
         with torch.no_grad():
@@ -217,8 +221,9 @@ class Linearised:
 
     def _multiply(self, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         one, other = self.seen[layer]
-        if isinstance(layer, nn.ReLU):
-            slope = (one.relu() - other.relu()) / (one - other)
+        if isinstance(layer, nn.ReLU | nn.GELU):
+            bent = {nn.ReLU: torch.relu, nn.GELU: nn.functional.gelu}[type(layer)]
+            slope = (bent(one) - bent(other)) / (one - other)
             return inputs[0] * torch.where(one == other, (one > 0).double(), slope)
         kernel, stride = (
             (layer.kernel, layer.stride) if isinstance(layer, MaxPool) else (one.shape[-1], 1)

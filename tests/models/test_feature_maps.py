@@ -35,6 +35,7 @@ def reach(settings: ModelSettings, n_samples: int) -> tuple[torch.Tensor, int]:
         InceptionTimeSettings(depth=4, n_filters=3, kernels=(9, 5)),
         ResNetSettings(n_filters=(4, 4), kernel=5, stride=3),
         ResNetSettings(n_filters=(4, 4), kernel=5, stride=2),
+        PaperInceptionSettings(n_filters=4, join="channels"),
     ],
 )
 def test_a_position_sees_as_far_before_its_centre_as_after(

@@ -1,4 +1,4 @@
-"""Both networks against a second build of the same description: plain NumPy, float64."""
+"""Networks against a second build of the same description: plain NumPy, float64."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,11 @@ from torch import nn
 from leadlens.models.inception_time import InceptionTime
 from leadlens.models.paper_inception import PaperInception
 from leadlens.models.registry import build_model
-from leadlens.models.settings import InceptionTimeSettings, PaperInceptionSettings
+from leadlens.models.settings import (
+    InceptionTimeSettings,
+    PaperInceptionSettings,
+    XResNetSettings,
+)
 
 Weights = dict[str, np.ndarray]
 
@@ -58,7 +62,7 @@ def paper_layer(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
     return np.maximum(normalise(y, weights, f"{name}.1", 1e-3), 0.0)
 
 
-def paper_network(x: np.ndarray, weights: Weights) -> np.ndarray:
+def paper_network(x: np.ndarray, weights: Weights, axis: int = 2) -> np.ndarray:
     x = pool_max(paper_layer(x, weights, "stem"), 3, 2)
     x = paper_layer(x, weights, "stem_point")
     for block in ("blocks.0", "blocks.1"):
@@ -68,7 +72,7 @@ def paper_network(x: np.ndarray, weights: Weights) -> np.ndarray:
             for n in ("three", "five")
         )
         pooled = paper_layer(pool_same(x), weights, f"{block}.pool")
-        x = np.concatenate([point, three, five, pooled], axis=2)
+        x = np.concatenate([point, three, five, pooled], axis=axis)
     return head(pool_max(x, 7, 2), weights)
 
 
@@ -83,12 +87,52 @@ def inception_time(x: np.ndarray, weights: Weights, depth: int, n_kernels: int) 
         branches.append(convolve(pool_same(x), weights[f"{name}.after_pool.weight"]))
         x = np.concatenate(branches, axis=1)
         x = np.maximum(normalise(x, weights, f"{name}.norm", 1e-5), 0.0)
+        if f"{name}.excite.gates.0.weight" in weights:
+            x = excite(x, weights, f"{name}.excite.gates")
         if i in (2, 5, 8):
             shortcut = f"shortcuts.{(2, 5, 8).index(i)}"
             way_round = convolve(start, weights[f"{shortcut}.0.weight"])
             x = np.maximum(x + normalise(way_round, weights, f"{shortcut}.1", 1e-5), 0.0)
             start = x
     return head(x, weights)
+
+
+def excite(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
+    narrow = x.mean(axis=2) @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"]
+    wide = np.maximum(narrow, 0.0) @ weights[f"{name}.2.weight"].T + weights[f"{name}.2.bias"]
+    return x / (1.0 + np.exp(-wide))[..., None]
+
+
+def residual_layer(x: np.ndarray, weights: Weights, name: str, stride: int = 1) -> np.ndarray:
+    return normalise(convolve(x, weights[f"{name}.0.weight"])[..., ::stride],
+                     weights, f"{name}.1", 1e-5)  # fmt: skip
+
+
+def mean_of_two(x: np.ndarray) -> np.ndarray:
+    pairs = [x[..., i : i + 2].mean(axis=-1) for i in range(0, x.shape[-1], 2)]
+    return np.stack(pairs, axis=-1)
+
+
+def xresnet(
+    x: np.ndarray, weights: Weights, n_blocks: tuple[int, ...], n_layers: int
+) -> np.ndarray:
+    for number in range(3):
+        x = np.maximum(residual_layer(x, weights, f"stem.{2 * number}", 2 - (number > 0)), 0.0)
+    x = pool_same(x)[..., ::2]
+    firsts = np.cumsum(n_blocks)[:-1]
+    for number in range(sum(n_blocks)):
+        name, stride, y = f"blocks.{number}", 2 if number in firsts else 1, x
+        for layer in range(n_layers):
+            # A bottleneck shortens time in its long convolution, not in the first.
+            own = stride if layer == (1 if n_layers == 3 else 0) else 1
+            y = residual_layer(y, weights, f"{name}.convolutions.{2 * layer}", own)
+            y = np.maximum(y, 0.0) if layer < n_layers - 1 else y
+        x = mean_of_two(x) if stride == 2 else x
+        if f"{name}.shortcut.1.0.weight" in weights:
+            x = residual_layer(x, weights, f"{name}.shortcut.1")
+        x = np.maximum(x + y, 0.0)
+    both = np.concatenate([x.mean(axis=2), x.max(axis=2)], axis=1)
+    return both @ weights["head.weight"].T + weights["head.bias"]
 
 
 def head(x: np.ndarray, weights: Weights) -> np.ndarray:
@@ -111,6 +155,39 @@ def test_the_paper_network_gives_the_logits_of_its_description(n_samples: int) -
     weights = trained_like(model, seed=n_samples)
     x = np.random.default_rng(n_samples).normal(size=(3, 12, n_samples))
     assert_same_logits(logits_of(model, x), paper_network(x, weights))
+
+
+@pytest.mark.parametrize("n_samples", [15, 90, 251])
+def test_joined_in_channels_the_paper_network_is_its_description_but_for_that(
+    n_samples: int,
+) -> None:
+    model = build_model(PaperInceptionSettings(n_filters=8, join="channels"), 12, 30)
+    weights = trained_like(model, seed=n_samples)
+    x = np.random.default_rng(n_samples).normal(size=(3, 12, n_samples))
+    assert_same_logits(logits_of(model, x), paper_network(x, weights, axis=1))
+
+
+@pytest.mark.parametrize("reduction", [1, 4, 100])
+def test_a_squeeze_excitation_weighs_the_channels_after_each_module(reduction: int) -> None:
+    settings = InceptionTimeSettings(depth=4, n_filters=3, kernels=(9, 4), squeeze=reduction)
+    model = build_model(settings, 12, 5)
+    weights = trained_like(model, seed=reduction)
+    assert weights["inceptions.0.excite.gates.0.weight"].shape == (max(1, 9 // reduction), 9)
+    x = np.random.default_rng(reduction).normal(size=(2, 12, 60))
+    assert_same_logits(logits_of(model, x), inception_time(x, weights, 4, 2))
+
+
+@pytest.mark.parametrize(("depth", "n_layers"), [(18, 2), (50, 3), (101, 3)])
+@pytest.mark.parametrize("n_samples", [1, 131])
+def test_xresnet_gives_the_logits_of_its_description(
+    depth: int, n_layers: int, n_samples: int
+) -> None:
+    settings = XResNetSettings(depth=depth, n_filters=(4, 5, 6, 7), kernel=7)
+    model = build_model(settings, 12, 5)
+    weights = trained_like(model, seed=depth)
+    x = np.random.default_rng(depth).normal(size=(2, 12, n_samples))
+    n_blocks = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}[depth]
+    assert_same_logits(logits_of(model, x), xresnet(x, weights, n_blocks, n_layers))
 
 
 @pytest.mark.parametrize("n_samples", [1, 50, 125])
@@ -151,9 +228,15 @@ def reached(model: nn.Module, module: nn.Module, n_samples: int) -> np.ndarray:
     return (seen[0] > 0).any(dim=1).numpy()
 
 
-def test_a_position_of_the_paper_network_sees_37_samples() -> None:
-    n_samples = 120
-    model = build_model(PaperInceptionSettings(n_filters=2), 12, 3)
+@pytest.mark.parametrize(
+    ("seconds", "field", "shortest"), [(None, 37, 21), (0.31, 31, 23), (0.6, 61, 29)]
+)
+def test_a_position_of_the_paper_network_sees_37_samples_or_as_many_as_are_set(
+    seconds: float | None, field: int, shortest: int
+) -> None:
+    n_samples = 200
+    settings = PaperInceptionSettings(n_filters=2, receptive_field=seconds)
+    model = build_model(settings, 12, 3, fs=100.0)
     assert isinstance(model, PaperInception)
     features = reached(positive(model), model.blocks, n_samples)
     n_piece = features.shape[1] // 16  # of one path through both blocks
@@ -164,9 +247,9 @@ def test_a_position_of_the_paper_network_sees_37_samples() -> None:
         seen = np.flatnonzero(features[:, middle - 3 : middle + 4].any(axis=1))
         assert len(seen) == seen[-1] - seen[0] + 1
         sizes.append(len(seen))
-    assert max(sizes) == model.receptive_field == 37
-    # The k1-k1 path: 7 of the stem, 2 of its pooling, 2 x 6 of the last pooling.
-    assert min(sizes) == 21
+    assert max(sizes) == model.receptive_field == field
+    # The k1-k1 path: the stem (7 as published), 2 of its pooling, 2 x 6 of the last pooling.
+    assert min(sizes) == shortest
 
 
 @pytest.mark.parametrize(("depth", "kernels"), [(1, (40, 20, 10)), (3, (9, 5)), (2, (1,))])

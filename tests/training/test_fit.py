@@ -17,7 +17,7 @@ from leadlens.ecg.leads import STANDARD_LEADS, lead_set
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.models.losses import BatchLoss, double_soft_f1
-from leadlens.models.registry import build_loss, build_model
+from leadlens.models.registry import build_loss, build_model, seconds_seen
 from leadlens.simulate import CohortSettings, simulate_recording
 from leadlens.training.feed import HostFeed
 from leadlens.training.fit import History, fit, monitored_loss, predict
@@ -64,6 +64,32 @@ def test_another_seed_gives_another_training(small_store: Store) -> None:
     _, history = train(small_store, tiny())
     _, other = train(small_store, tiny(seed=1))
     assert history[-1]["loss"] != other[-1]["loss"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "paper_inception", "n_filters": 2, "join": "channels"},
+        {"name": "inception_time", "depth": 1, "n_filters": 2, "squeeze": 2},
+        {"name": "xresnet1d", "depth": 18, "n_filters": (2, 2, 2, 2)},
+        {"name": "state_space", "depth": 1, "n_filters": 2, "n_states": 2},
+        {"name": "own_network:OwnNetwork", "arguments": {"n_filters": 2}},
+    ],
+    ids=lambda model: model["name"],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_kind_of_network_is_trained(
+    small_store: Store, model: dict[str, Any], precision: str
+) -> None:
+    settings = tiny(model=model, epochs=1, precision=precision)
+    network, (record,) = train(small_store, settings)
+    assert np.isfinite(record["loss"])
+    assert not same_weights(network, build_model(settings.model, 12, 4, fs=small_store.fs))
+
+
+def test_a_field_in_seconds_is_met_at_the_rate_of_the_store(small_store: Store) -> None:
+    network, _ = train(small_store, tiny(model={**TINY, "receptive_field": 0.5}, epochs=1))
+    assert abs(seconds_seen(network, small_store.fs) - 0.5) <= 1 / small_store.fs
 
 
 class KilledError(Exception):

@@ -98,13 +98,13 @@ def focal(
     if positive and 1 - alpha if not. The paper divides by the number of positives, we by that of
     known labels, so that gamma 0 is `bce`.
     """
-    towards_truth = torch.where(labels > 0.5, logits, -logits)
+    log_given, log_withheld = logsigmoid(logits), logsigmoid(-logits)
     # The power by way of the logarithm: of a 1 - q that rounds to 0 it has no finite slope.
-    focus = torch.exp(gamma * logsigmoid(-towards_truth))
-    cost = -focus * logsigmoid(towards_truth)
+    positive = -torch.exp(gamma * log_withheld) * log_given
+    negative = -torch.exp(gamma * log_given) * log_withheld
     if alpha is not None:
-        cost = torch.where(labels > 0.5, alpha * cost, (1.0 - alpha) * cost)
-    return _over_known_labels(cost, label_mask)
+        positive, negative = alpha * positive, (1.0 - alpha) * negative
+    return _over_known_labels(torch.lerp(negative, positive, labels), label_mask)
 
 
 def asymmetric(
@@ -130,7 +130,7 @@ def asymmetric(
         log_given = torch.log((torch.sigmoid(logits) - margin).clamp(min=tiny))
         log_withheld = torch.log((torch.sigmoid(-logits) + margin).clamp(max=1.0))
     negative = -torch.exp(gamma_negative * log_given) * log_withheld
-    return _over_known_labels(torch.where(labels > 0.5, positive, negative), label_mask)
+    return _over_known_labels(torch.lerp(negative, positive, labels), label_mask)
 
 
 def soft_f1(

@@ -3,7 +3,6 @@
 Nothing here needs torch, so that a study can be planned by it.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -79,9 +78,9 @@ def _of_paper_inception(settings: PaperInceptionSettings, fs: float | None) -> R
         kernels = (7, 3, 5)
     else:
         wanted = _wanted_samples(settings.receptive_field, fs)
-        field = 2 * round((wanted - 1) / 2) + 1
-        if field < least:
+        if round(wanted) < least:
             raise _too_short(settings, fs, least)
+        field = 2 * round((wanted - 1) / 2) + 1
         scale = (field - 15) / 22
         three, five = (2 * round(half * scale) + 1 for half in (1, 2))
         kernels = (1 + field - n_seen(_paper_layers(1, five)), three, five)
@@ -102,9 +101,9 @@ def _of_inception_time(settings: InceptionTimeSettings, fs: float | None) -> Rec
     depth, kernels = settings.depth, settings.kernels
     if settings.receptive_field is not None:
         wanted = _wanted_samples(settings.receptive_field, fs)
-        longest = 1 + round((wanted - 1) / depth)
-        if longest < 3:
+        if round(wanted) < 1 + 2 * depth:
             raise _too_short(settings, fs, 1 + 2 * depth)
+        longest = 1 + round((wanted - 1) / depth)
         kernels = tuple(max(1, round(each * longest / max(kernels))) for each in kernels)
     if settings.squeeze is not None:
         return ReceptiveField(kernels, None)
@@ -142,8 +141,7 @@ def _too_short(
 ) -> ConfigError:
     """Return the error for a field shorter than that of kernels of one sample."""
     assert fs is not None
-    shortest = math.ceil(1e4 * least / fs) / 1e4  # rounded up, so that it works when given
     return ConfigError(
         f"{settings.name} cannot have a receptive field of {settings.receptive_field:g} s at "
-        f"{fs:g} Hz: its pooling alone sees {least} samples, so {shortest:g} s is the smallest"
+        f"{fs:g} Hz: its pooling alone sees {least} samples, so {least / fs:.3g} s is the smallest"
     )

@@ -148,7 +148,7 @@ class StateSpaceSettings(BaseModel):
     name: Literal["state_space"] = "state_space"
     depth: int = Field(default=4, ge=1, le=24)
     n_filters: int = Field(default=64, ge=1)
-    n_states: int = Field(default=16, ge=1)
+    n_states: int = Field(default=8, ge=1)
     time_scales: tuple[PositiveFloat, PositiveFloat] = (0.1, 10.0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
 
@@ -177,7 +177,7 @@ IMPORTED: Final = "imported"
 NETWORK_NAMES: Final = ("paper_inception", "inception_time", "resnet", "xresnet1d", "state_space")
 
 
-def _kind_of(settings: Any) -> str | None:
+def _kind_of(settings: Any) -> Any:
     """Return which kind of settings these are: a name has a colon if it is an import path."""
     name = settings.get("name") if isinstance(settings, dict) else getattr(settings, "name", None)
     return IMPORTED if isinstance(name, str) and ":" in name else name

@@ -41,9 +41,8 @@ def test_one_millivolt_is_ten_millimetres_in_the_png(tmp_path: Path) -> None:
     save_drawing(paper, tmp_path / "ecg.png")
     is_black = pixels(tmp_path / "ecg.png").max(axis=2) < 0.25
     # Lead II of the rhythm strip: its pulse stands 12 s * 25 mm right of zero, the last row.
-    column = round((5.5 + 25 * 3.25) * MM)
-    bottom = is_black[: round(0.9 * len(is_black)), column]
-    baseline = is_black[:, round((5.5 + 25 * 4.0) * MM)]
+    above_caption = is_black[: round(0.9 * len(is_black))]
+    bottom, baseline = (above_caption[:, round((5.5 + 25 * at) * MM)] for at in (3.25, 4.0))
     height = np.flatnonzero(baseline)[-1] - np.flatnonzero(bottom)[-1]
     assert height == pytest.approx(10 * MM, abs=2)
 

@@ -32,7 +32,9 @@ StoreArgument = Annotated[Path, typer.Argument(help="A store made by ingest or s
 def train(
     store: StoreArgument,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder of the model to make.")],
-    preset: Annotated[str, typer.Option(help="small, resnet, inception_time or paper.")] = "small",
+    preset: Annotated[
+        str, typer.Option(help="best, small, resnet, inception_time or paper.")
+    ] = "small",
     fs: Annotated[float | None, typer.Option(help="Rate, Hz (default: the store's).")] = None,
     hold_out: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of recordings kept for the test.")
@@ -44,8 +46,12 @@ def train(
     changes: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train one model on a store and score it on recordings held out by patient."""
+    """Train one model on a store and score it on recordings held out by patient.
+
+    Under torchrun its processes, on one machine or several, train the one model together.
+    """
     from leadlens.training.single import train_single
+    from leadlens.training.world import speaks
 
     values = apply_changes({}, tuple(changes or ()))
     with progress_bar("training", "epochs") as move:
@@ -59,8 +65,10 @@ def train(
             min_positives=min_positives,
             device=device,
             on_epoch=move,
-            on_note=say,
+            on_note=say if speaks() else None,
         )
+    if not speaks():
+        return
     if as_json:
         print_json({"model": str(out_folder), "held_out": result})
         return

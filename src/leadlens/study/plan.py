@@ -10,6 +10,7 @@ from leadlens.data.folding.settings import Fold, listed
 from leadlens.errors import ConfigError
 from leadlens.explain.replacement import check_has_twin
 from leadlens.files import hash_text, read_json
+from leadlens.models.receptive_field import receptive_field
 from leadlens.study.folding import study_folds
 from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings, training_settings
@@ -63,7 +64,7 @@ def condition_name(condition: dict[str, Any]) -> str:
         if isinstance(value, dict):
             # Two networks of one kind need two names.
             text += "-" + hash_text(json.dumps(value, sort_keys=True))[:6]
-        parts.append(f"{axis}={text}".replace("/", "_"))
+        parts.append(f"{axis}={text}".replace("/", "_").replace(":", "_"))
     return ",".join(parts)
 
 
@@ -95,6 +96,8 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
         fs = condition["fs"]
         if not isinstance(fs, int | float) or not 1 <= fs <= 10_000:
             raise ConfigError(f"axis 'fs' holds {fs!r}: a rate in Hz, from 1 to 10000, is needed")
+        # A field that no network has at this rate is refused here, not after other cells' hours.
+        receptive_field(training.model, fs)
         for fold in folds:
             place = folder / "cells" / condition_name(condition) / f"fold-{fold.number}"
             own = training.model_copy(update={"seed": training.seed + fold.number})

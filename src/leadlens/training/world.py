@@ -95,6 +95,11 @@ class World:
 ALONE: Final = World()
 
 
+def speaks() -> bool:
+    """Return whether this process is the one that writes files and talks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def joined_world(device: torch.device) -> Iterator[World]:
     """Yield this process' place in the world that `torchrun` made; alone where it did not."""

@@ -91,6 +91,14 @@ def test_a_thin_class_is_drawn_towards_all_and_a_thick_one_keeps_its_own() -> No
     assert thick.offsets[3] == pytest.approx(-1, abs=0.15)
 
 
+def test_a_class_with_ten_recordings_is_calibrated_as_the_others_are() -> None:
+    labels, mask, said = distorted(0, 4000, np.full(4, 0.3), np.full(4, 3.0))
+    mask[10:, 3] = False
+    found = fit_calibration(labels, mask, said)
+    assert found.slopes[3] == pytest.approx(0.3, abs=0.15)
+    assert found.offsets[3] == pytest.approx(3.0, abs=0.7)
+
+
 def test_classes_without_positives_or_without_negatives_stay_as_they_are() -> None:
     labels, mask, said = distorted(1, 500, np.full(4, 0.5), np.full(4, 1.0))
     labels[:, 0], labels[:, 1], mask[:, 2] = False, True, False

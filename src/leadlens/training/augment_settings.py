@@ -30,8 +30,8 @@ OFF: Final = Part()
 class AugmentSettings(BaseModel):
     """What training does to recordings before the network sees them; nothing by default.
 
-    A level is the root mean square, over many recordings, in leads I, II and III in mV; in the
-    standard deviations of each lead where the input is `lead_zscore`.
+    A level is the root mean square, over many recordings, in leads I, II and III in mV; where the
+    input is `lead_zscore`, 1 mV is taken for five standard deviations of each lead.
 
     Attributes:
         wander: level of slow waves of 0.05 to 0.5 Hz.

@@ -30,6 +30,8 @@ MAINS_HZ: Final = (50.0, 60.0)
 WANDER_HZ: Final = (0.05, 0.5)
 PINK_FROM_HZ: Final = 0.5
 """Slower noise is wander's."""
+SDS_PER_MILLIVOLT: Final = 5.0
+"""What 1 mV is in `lead_zscore` inputs: leads have standard deviations of 0.1 to 0.3 mV."""
 _N_WAVES: Final = 4
 _PER_MILLIVOLT: Final[dict[Normalisation, float]] = {"millivolt": 1.0, "microvolt": 1000.0}
 
@@ -76,13 +78,13 @@ def spread_of(
     """Return what each source of noise adds to each lead: level 1 is 1 mV in leads I, II and III.
 
     Sources are the electrodes that the leads are taken from; for `lead_zscore` the leads
-    themselves, and level 1 is one standard deviation.
+    themselves, and level 1 is `SDS_PER_MILLIVOLT` standard deviations.
 
     Raises:
         ConfigError: the nine electrodes do not give some lead.
     """
     if normalisation == "lead_zscore":
-        return np.eye(len(leads), dtype=np.float32)
+        return SDS_PER_MILLIVOLT * np.eye(len(leads), dtype=np.float32)
     unknown = [lead for lead in leads if lead not in STANDARD_LEADS]
     if unknown:
         raise ConfigError(

@@ -27,7 +27,7 @@ from leadlens.explain.rows import (
     refuse_timing,
 )
 from leadlens.explain.settings import ExplainSettings
-from leadlens.models.layers import MaxOverTime, MaxPool
+from leadlens.models.pooling import MaxOverTime, MaxPool
 
 captum = require_extra("captum.attr", "explain", "the explainer deeplift")
 rules = require_extra("captum.attr._core.deep_lift", "explain", "the explainer deeplift")

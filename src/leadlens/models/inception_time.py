@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import MaxPool, SqueezeExcitation, pad_same
+from leadlens.models.convolution import BatchNorm, Convolution, join, keep_layout
+from leadlens.models.layers import SqueezeExcitation, pad_same
+from leadlens.models.pooling import MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import InceptionTimeSettings
 
@@ -20,13 +22,13 @@ class InceptionModule(nn.Module):
         super().__init__()
         n_joined = n_filters * (len(kernels) + 1)
         self.kernels = kernels
-        self.bottleneck = nn.Conv1d(n_in, n_filters, 1, bias=False)
+        self.bottleneck = Convolution(n_in, n_filters, 1)
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(n_filters, n_filters, kernel, bias=False) for kernel in kernels
+            Convolution(n_filters, n_filters, kernel) for kernel in kernels
         )
         self.pool = MaxPool(3, 1)
-        self.after_pool = nn.Conv1d(n_in, n_filters, 1, bias=False)
-        self.norm = nn.BatchNorm1d(n_joined)
+        self.after_pool = Convolution(n_in, n_filters, 1)
+        self.norm = BatchNorm(n_joined)
         self.relu = nn.ReLU()
         self.excite = nn.Identity() if squeeze is None else SqueezeExcitation(n_joined, squeeze)
 
@@ -36,11 +38,8 @@ class InceptionModule(nn.Module):
         """Return the joined branches."""
         narrow = self.bottleneck(signal)
         pooled = self.pool(pad_same(signal, 3, value=float("-inf")))
-        branches = [
-            convolution(pad_same(narrow, kernel))
-            for convolution, kernel in zip(self.convolutions, self.kernels, strict=True)
-        ]
-        joined = torch.cat([*branches, self.after_pool(pooled)], dim=1)
+        branches = [convolution(narrow) for convolution in self.convolutions]
+        joined = join([*branches, self.after_pool(pooled)], along=1)
         return self.excite(self.relu(self.norm(joined)))
 
 
@@ -64,7 +63,7 @@ class InceptionTime(nn.Module):
         )
         shortcut_sizes = sizes[: settings.depth - RESIDUAL_EVERY + 1 : RESIDUAL_EVERY]
         self.shortcuts = nn.ModuleList(
-            nn.Sequential(nn.Conv1d(n_in, n_joined, 1, bias=False), nn.BatchNorm1d(n_joined))
+            nn.Sequential(Convolution(n_in, n_joined, 1), BatchNorm(n_joined))
             for n_in in shortcut_sizes
         )
         self.relus = nn.ModuleList(nn.ReLU() for _ in shortcut_sizes)
@@ -91,7 +90,8 @@ class InceptionTime(nn.Module):
         self, features: Float[Tensor, "batch joined time"]
     ) -> Float[Tensor, "batch class"]:
         """Return the logits of a feature map."""
-        return self.head(features.mean(dim=-1))
+        seen = keep_layout(features)
+        return self.head(seen.mean(dim=-1))
 
     def centres(self, n_samples: int) -> Int[Tensor, " time"]:
         """Return the input sample that each position of the feature map is centred on."""

@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import ConvNormRelu, MaxPool, own_view, pad_same
+from leadlens.models.convolution import join, keep_layout
+from leadlens.models.layers import ConvNormRelu, own_view, pad_same
+from leadlens.models.pooling import MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import PaperInceptionSettings
 
@@ -22,7 +24,7 @@ class InceptionBlock(nn.Module):
     """Four branches side by side, joined end to end in time, or along channels."""
 
     def __init__(
-        self, n_in: int, n_filters: int, three: int = 3, five: int = 5, along: int = -1
+        self, n_in: int, n_filters: int, three: int = 3, five: int = 5, along: int = 2
     ) -> None:
         super().__init__()
         n, self.along = n_filters, along
@@ -38,7 +40,7 @@ class InceptionBlock(nn.Module):
         """Return the four branches' outputs, one after the other."""
         pooled = self.max_pool(pad_same(signal, 3, value=float("-inf")))
         branches = [self.point(signal), self.three(signal), self.five(signal), self.pool(pooled)]
-        return torch.cat(branches, dim=self.along)
+        return join(branches, self.along)
 
 
 class PaperInception(nn.Module):
@@ -61,7 +63,7 @@ class PaperInception(nn.Module):
         self.n_passes = N_BRANCHES**2 if is_in_time else 1
         # Fewer samples leave nothing for the first pooling, or for the last.
         self.min_samples = 3 if is_in_time else 15
-        n_joined, along = (n, -1) if is_in_time else (N_BRANCHES * n, 1)
+        n_joined, along = (n, 2) if is_in_time else (N_BRANCHES * n, 1)
         self.stem = ConvNormRelu(n_leads, n, stem)
         self.stem_pool = MaxPool(3, 2)
         self.stem_point = ConvNormRelu(n, n, 1)
@@ -91,7 +93,8 @@ class PaperInception(nn.Module):
         self, features: Float[Tensor, "batch channel position"]
     ) -> Float[Tensor, "batch class"]:
         """Return the logits of a feature map."""
-        return self.head(features.mean(dim=-1))
+        seen = keep_layout(features)
+        return self.head(seen.mean(dim=-1))
 
     def centres(self, n_samples: int) -> Int[Tensor, " position"]:
         """Return the input sample that each position of the feature map is centred on.

@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import MaxOverTime, own_view
+from leadlens.models.convolution import BatchNorm, Convolution, Dropout, keep_layout
+from leadlens.models.layers import own_view
+from leadlens.models.pooling import MaxOverTime
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import ResNetSettings
 
@@ -21,15 +23,13 @@ class ResidualStage(nn.Module):
     def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, dropout: float) -> None:
         super().__init__()
         self.stride = stride
-        self.first = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2, bias=False)
-        self.first_norm = nn.BatchNorm1d(n_out)
+        self.first = Convolution(n_in, n_out, kernel)
+        self.first_norm = BatchNorm(n_out)
         self.first_relu = nn.ReLU()
-        self.second = nn.Conv1d(
-            n_out, n_out, kernel, stride=stride, padding=kernel // 2, bias=False
-        )
-        self.second_norm = nn.BatchNorm1d(n_out)
-        self.shortcut = nn.Conv1d(n_in, n_out, 1, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.second = Convolution(n_out, n_out, kernel, stride)
+        self.second_norm = BatchNorm(n_out)
+        self.shortcut = Convolution(n_in, n_out, 1, stride)
+        self.dropout = Dropout(dropout)
         self.relu = nn.ReLU()
 
     def forward(
@@ -38,7 +38,7 @@ class ResidualStage(nn.Module):
         """Return the features at the stage's rate."""
         features = self.first_relu(self.first_norm(self.first(signal)))
         features = self.second_norm(self.second(self.dropout(features)))
-        return self.relu(features + self.shortcut(signal[..., :: self.stride]))
+        return self.relu(features + self.shortcut(signal))
 
 
 class ResNet(nn.Module):
@@ -52,8 +52,8 @@ class ResNet(nn.Module):
         super().__init__()
         kernel, sizes = settings.kernel, settings.n_filters
         self.stem = nn.Sequential(
-            nn.Conv1d(n_leads, sizes[0], kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm1d(sizes[0]),
+            Convolution(n_leads, sizes[0], kernel),
+            BatchNorm(sizes[0]),
             nn.ReLU(),
         )
         self.stages = nn.ModuleList(
@@ -82,7 +82,8 @@ class ResNet(nn.Module):
         self, features: Float[Tensor, "batch channel position"]
     ) -> Float[Tensor, "batch class"]:
         """Return the logits of a feature map."""
-        both = [features.mean(dim=-1), self.peak(own_view(features))]
+        seen = keep_layout(features)
+        both = [seen.mean(dim=-1), self.peak(own_view(seen))]
         return self.head(torch.cat(both, dim=1))
 
     def centres(self, n_samples: int) -> Int[Tensor, " position"]:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadlens.errors import ConfigError
+from leadlens.models.convolution import BatchNorm, Convolution, Dropout, keep_layout
 from leadlens.models.settings import StateSpaceSettings
 
 N_DIRECTIONS = 2
@@ -86,9 +87,9 @@ class Block(nn.Module):
         n, (shortest, longest) = settings.n_filters, settings.time_scales
         self.filter = StateSpaceFilter(n, settings.n_states, shortest * fs, longest * fs)
         self.gelu = nn.GELU()
-        self.mix = nn.Conv1d(n, n, 1)
-        self.dropout = nn.Dropout(settings.dropout)
-        self.norm = nn.BatchNorm1d(n)
+        self.mix = Convolution(n, n, 1, bias=True)
+        self.dropout = Dropout(settings.dropout)
+        self.norm = BatchNorm(n)
 
     def forward(
         self, signal: Float[Tensor, "batch channel time"]
@@ -114,7 +115,7 @@ class StateSpace(nn.Module):
                 f"state_space has time_scales of {settings.time_scales} s, which need the input's "
                 "sampling rate: give fs, in Hz, to build_model"
             )
-        self.stem = nn.Conv1d(n_leads, settings.n_filters, 1)
+        self.stem = Convolution(n_leads, settings.n_filters, 1, bias=True)
         self.blocks = nn.Sequential(*(Block(settings, fs) for _ in range(settings.depth)))
         self.head = nn.Linear(settings.n_filters, n_classes)
 
@@ -132,7 +133,8 @@ class StateSpace(nn.Module):
         self, features: Float[Tensor, "batch channel time"]
     ) -> Float[Tensor, "batch class"]:
         """Return the logits of a feature map."""
-        return self.head(features.mean(dim=-1))
+        seen = keep_layout(features)
+        return self.head(seen.mean(dim=-1))
 
     def centres(self, n_samples: int) -> Int[Tensor, " time"]:
         """Return the input sample that each position of the feature map is centred on."""

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from leadlens.models.layers import MaxOverTime, MaxPool, own_view, pad_same
+from leadlens.models.convolution import BatchNorm, Convolution, Dropout, keep_layout
+from leadlens.models.layers import own_view, pad_same
+from leadlens.models.pooling import MaxOverTime, MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import XResNetSettings
 
@@ -21,8 +23,8 @@ EXPANSION = 4
 def _convolution(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Return a convolution and a batch normalisation."""
     return nn.Sequential(
-        nn.Conv1d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm1d(n_out),
+        Convolution(n_in, n_out, kernel, stride),
+        BatchNorm(n_out),
     )
 
 
@@ -95,7 +97,7 @@ class XResNet(nn.Module):
                 n_in = n_out
         self.blocks = nn.Sequential(*blocks)
         self.peak = MaxOverTime()
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.head = nn.Linear(2 * n_in, n_classes)
         self.receptive_field = receptive_field(settings, fs).n_samples
         for module in self.modules():
@@ -117,7 +119,8 @@ class XResNet(nn.Module):
         self, features: Float[Tensor, "batch channel position"]
     ) -> Float[Tensor, "batch class"]:
         """Return the logits of a feature map."""
-        both = [features.mean(dim=-1), self.peak(own_view(features))]
+        seen = keep_layout(features)
+        both = [seen.mean(dim=-1), self.peak(own_view(seen))]
         return self.head(self.dropout(torch.cat(both, dim=1)))
 
     def centres(self, n_samples: int) -> Int[Tensor, " position"]:

@@ -126,7 +126,8 @@ def peer(python: Path, words: list[str], threads: int) -> Iterator[Callable[[], 
         assert process.stdout is not None
 
         def one_round() -> Round | str:
-            print(file=process.stdin, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+                print(file=process.stdin, flush=True)
             for line in process.stdout:
                 if line.startswith("{"):
                     said = json.loads(line)
@@ -170,7 +171,7 @@ def rounds(
             if isinstance(said, str):
                 print(f"  {name}: left out: {said}", flush=True)
                 del systems[name]
-            elif number:  # the first one loads and compiles
+            elif number:  # in the first one the peers still load and compile
                 found.setdefault(name, []).append(said)
         for name in rates:
             rates[name] = max(rates[name], matrix_rate(getattr(torch, name)))
@@ -218,8 +219,11 @@ def measure(
         rate = middle["ours"][task]
         figures[f"{task}_per_s"] = round(rate, 1)
         figures[f"{task}_floor"] = round(factor * flops * rate / rates[format_used], 3)
-        for name in middle.keys() - {"ours"}:
-            figures[f"{task}_ratio_{name}"] = round(rate / middle[name][task], 2)
+        for name in pythons.keys() | {"keras_bf16"}:
+            if name in middle:
+                figures[f"{task}_ratio_{name}"] = round(rate / middle[name][task], 2)
+        if "ours_float32" in middle:
+            figures[f"{task}_per_s_float32"] = round(middle["ours_float32"][task], 1)
     return figures
 
 

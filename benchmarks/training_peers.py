@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -81,34 +81,35 @@ def with_tsai(_network: str, _policy: str, batch: int, n: int) -> tuple[Task, Ta
     return train, infer
 
 
-def answers(options: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """Yield one round's figures after another."""
-    n = options.batch * options.steps
-    with_package = {"keras": with_keras, "aeon": with_aeon, "tsai": with_tsai}[options.package]
-    try:
-        train, infer = with_package(options.network, options.policy, options.batch, n)
-        while True:
-            started = time.perf_counter()
-            train()
-            between = time.perf_counter()
-            infer()
-            ended = time.perf_counter()
-            yield {"train": n / (between - started), "infer": n / (ended - between)}
-    except Exception as error:  # whatever it is: the peer is left out, and the reason printed
-        while True:
-            yield {"left_out": f"{type(error).__name__}: {str(error)[:200]}"}
+def one_round(train: Task, infer: Task, n: int) -> dict[str, float]:
+    """Return recordings a second of both tasks."""
+    started = time.perf_counter()
+    train()
+    between = time.perf_counter()
+    infer()
+    ended = time.perf_counter()
+    return {"train": n / (between - started), "infer": n / (ended - between)}
 
 
 def main() -> None:
-    """Answer every line of stdin by one JSON line."""
+    """Load and compile, then answer every line of stdin by one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("package", choices=("keras", "aeon", "tsai"))
     parser.add_argument("network", choices=("inception_time", "paper_inception"))
     parser.add_argument("--policy", default="float32", help="number format, by Keras' name")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=2, help="batches a round")
-    for _, answer in zip(sys.stdin, answers(parser.parse_args()), strict=False):
-        print(json.dumps(answer), flush=True)
+    options = parser.parse_args()
+    n = options.batch * options.steps
+    with_package = {"keras": with_keras, "aeon": with_aeon, "tsai": with_tsai}[options.package]
+    try:
+        tasks = with_package(options.network, options.policy, options.batch, n)
+        one_round(*tasks, n)
+        for _ in sys.stdin:
+            print(json.dumps(one_round(*tasks, n)), flush=True)
+    except Exception as error:  # whatever it is: the peer is left out, and the reason printed
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        print(json.dumps({"left_out": reason}), flush=True)
 
 
 if __name__ == "__main__":

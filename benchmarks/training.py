@@ -102,7 +102,17 @@ def environment_of(package: str) -> Path | None:
         return peer_python("aeon", "tensorflow-cpu", place="aeon")
     # What tsai's network imports, and no more: the whole of it asks for torchvision and spacy.
     version = torch.__version__.partition("+")[0]
-    needed = ("numpy", "pandas", "matplotlib", "scikit-learn", "psutil", "tqdm", "pyyaml", "rich")
+    needed = (
+        "numpy",
+        "pandas",
+        "matplotlib",
+        "scikit-learn",
+        "psutil",
+        "tqdm",
+        "pyyaml",
+        "rich",
+        "requests",
+    )
     python = peer_python(
         f"torch=={version}", *needed, "python-fasthtml", "plum-dispatch<2.10", "cloudpickle",
         place="tsai",

@@ -115,7 +115,7 @@ def main() -> None:
     network = paper_inception(n_samples, activation=None)
     for name in ("weights", "trained"):
         take_weights(network, folder / f"{name}.npz")
-        found[f"logits_{name}"] = network.predict(data["signal"][:128], verbose=0)
+        found[f"logits_{name}"] = network.predict(data["signal"][:64], verbose=0)
     for epsilon in options.epsilons:
         network = paper_inception(n_samples)
         take_weights(network, folder / "weights.npz")

@@ -7,9 +7,9 @@ of 64) and `paper_inception` (double soft F1, batches of 30), each as its preset
 recordings of 12 leads x 750 samples with 30 classes that lie in memory. Inference is in float32,
 as in `predict`. Peers compute in float32, their default, each in a virtual environment of its own
 (`.venv-peers-keras` and so on); Keras also under its policy `mixed_bfloat16`. aeon's network is
-for one class of many: softmax. tsai's has kernels of 39, 19 and 9. `ours_float32` is ours in the
-peers' number format. Every round measures each system once, in turn; figures are medians, the
-range is beside them, a ratio is ours over theirs.
+for one class of many: softmax. tsai's has kernels of 39, 19 and 9. `train_per_s_float32` is ours in
+the peers' number format. Every round measures one batch of each system, in turn; figures are
+medians, the range is beside them, a ratio is ours over theirs.
 
 The floor is the time that the model's FLOPs take at the machine's matrix rate in the same number
 format: 2 a multiplication in convolutions and dense layers, and three times the forward pass for a
@@ -67,28 +67,26 @@ def our_step(
     return float(cost.detach())
 
 
-def ours(settings: TrainingSettings, batch: int, steps: int) -> Callable[[], Round]:
+def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
     """Return what measures one round of ours."""
     model = build_model(settings.model, N_LEADS, N_CLASSES)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     generator = torch.Generator().manual_seed(0)
-    signal = torch.randn(batch * steps, N_LEADS, N_SAMPLES, generator=generator)
-    labels = (torch.rand(batch * steps, N_CLASSES, generator=generator) < 0.1).float()
+    signal = torch.randn(batch, N_LEADS, N_SAMPLES, generator=generator)
+    labels = (torch.rand(batch, N_CLASSES, generator=generator) < 0.1).float()
 
     def one_round() -> Round:
         model.train()
         started = time.perf_counter()
-        for rows, truth in zip(signal.split(batch), labels.split(batch), strict=True):
-            our_step(model, optimizer, rows, truth, settings)
+        our_step(model, optimizer, signal, labels, settings)
         between = time.perf_counter()
         model.eval()
         with torch.inference_mode():
-            for rows in signal.split(batch):
-                model(rows)
+            model(signal)
         ended = time.perf_counter()
         return {
-            "train": len(signal) / (between - started),
-            "infer": len(signal) / (ended - between),
+            "train": batch / (between - started),
+            "infer": batch / (ended - between),
         }
 
     return one_round
@@ -204,18 +202,18 @@ def measure(
 ) -> dict[str, float]:
     """Return the figures of one network."""
     settings = preset(PRESETS[network])
-    batch, steps = (8, 1) if options.quick else (settings.batch_size, 2)
+    batch = 8 if options.quick else settings.batch_size
     format_name = "bfloat16" if uses_bfloat16(CPU, settings.precision) else "float32"
     print(f"{network}, batches of {batch}, trained in {format_name}:", flush=True)
-    systems: dict[str, Callable[[], Round | str]] = {"ours": ours(settings, batch, steps)}
+    systems: dict[str, Callable[[], Round | str]] = {"ours": ours(settings, batch)}
     if format_name != "float32":
         in_float32 = settings.model_copy(update={"precision": "float32"})
-        systems["ours_float32"] = ours(in_float32, batch, steps)
+        systems["ours_float32"] = ours(in_float32, batch)
     with contextlib.ExitStack() as stack:
         for package, python in pythons.items():
             if package != "keras" and network != "inception_time":
                 continue
-            words = [package, network, "--batch", str(batch), "--steps", str(steps)]
+            words = [package, network, "--batch", str(batch)]
             systems[package] = stack.enter_context(peer(python, words, options.threads))
             if package == "keras" and not options.quick:
                 words += ["--policy", "mixed_bfloat16"]

@@ -23,8 +23,8 @@ def arrays(n: int) -> tuple[np.ndarray, np.ndarray]:
     return signal, (rng.random((n, N_CLASSES)) < 0.1).astype(np.float32)
 
 
-def with_keras(network: str, policy: str, batch: int, n: int) -> tuple[Task, Task]:
-    """Return a pass of training and one of inference in Keras, as `fit` and `predict` do them."""
+def with_keras(network: str, policy: str, batch: int) -> tuple[Task, Task]:
+    """Return a step of training and one of inference in Keras, as `fit` and `predict` do them."""
     import keras
     import keras_networks
 
@@ -32,23 +32,23 @@ def with_keras(network: str, policy: str, batch: int, n: int) -> tuple[Task, Tas
     model = getattr(keras_networks, network)(N_SAMPLES)
     is_paper = network == "paper_inception"
     model.compile("adam", keras_networks.double_soft_f1 if is_paper else "binary_crossentropy")
-    return keras_tasks(model, *arrays(n), batch)
+    return keras_tasks(model, *arrays(batch), batch)
 
 
-def with_aeon(_network: str, _policy: str, batch: int, n: int) -> tuple[Task, Task]:
+def with_aeon(_network: str, _policy: str, batch: int) -> tuple[Task, Task]:
     """Return the same with aeon's network, which gives one class: softmax over the 30."""
     from aeon.classification.deep_learning import IndividualInceptionClassifier
 
     classifier = IndividualInceptionClassifier(use_custom_filters=False)
     model = classifier.build_model((N_SAMPLES, N_LEADS), N_CLASSES)
-    labels = np.eye(N_CLASSES, dtype=np.float32)[np.arange(n) % N_CLASSES]
-    return keras_tasks(model, arrays(n)[0], labels, batch)
+    labels = np.eye(N_CLASSES, dtype=np.float32)[np.arange(batch) % N_CLASSES]
+    return keras_tasks(model, arrays(batch)[0], labels, batch)
 
 
 def keras_tasks(
     model: object, signal: np.ndarray, labels: np.ndarray, batch: int
 ) -> tuple[Task, Task]:
-    """Return a pass of training and one of inference of a compiled Keras model."""
+    """Return a step of training and one of inference of a compiled Keras model."""
     signal = np.ascontiguousarray(signal.transpose(0, 2, 1))
     return (
         lambda: model.fit(signal, labels, batch_size=batch, verbose=0),  # type: ignore[attr-defined]
@@ -56,27 +56,25 @@ def keras_tasks(
     )
 
 
-def with_tsai(_network: str, _policy: str, batch: int, n: int) -> tuple[Task, Task]:
-    """Return the same with tsai's network, in a plain loop of PyTorch in float32."""
+def with_tsai(_network: str, _policy: str, batch: int) -> tuple[Task, Task]:
+    """Return the same with tsai's network, in plain PyTorch in float32."""
     import torch
     from tsai.models.InceptionTime import InceptionTime
 
     model = InceptionTime(N_LEADS, N_CLASSES)
     optimizer = torch.optim.Adam(model.parameters())
-    signal, labels = map(torch.from_numpy, arrays(n))
+    signal, labels = map(torch.from_numpy, arrays(batch))
 
     def train() -> None:
         model.train()
-        for rows, truth in zip(signal.split(batch), labels.split(batch), strict=True):
-            optimizer.zero_grad()
-            torch.nn.functional.binary_cross_entropy_with_logits(model(rows), truth).backward()
-            optimizer.step()
+        optimizer.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(model(signal), labels).backward()
+        optimizer.step()
 
     def infer() -> None:
         model.eval()
         with torch.inference_mode():
-            for rows in signal.split(batch):
-                model(rows)
+            model(signal)
 
     return train, infer
 
@@ -98,15 +96,13 @@ def main() -> None:
     parser.add_argument("network", choices=("inception_time", "paper_inception"))
     parser.add_argument("--policy", default="float32", help="number format, by Keras' name")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=2, help="batches a round")
     options = parser.parse_args()
-    n = options.batch * options.steps
     with_package = {"keras": with_keras, "aeon": with_aeon, "tsai": with_tsai}[options.package]
     try:
-        tasks = with_package(options.network, options.policy, options.batch, n)
-        one_round(*tasks, n)
+        tasks = with_package(options.network, options.policy, options.batch)
+        one_round(*tasks, options.batch)
         for _ in sys.stdin:
-            print(json.dumps(one_round(*tasks, n)), flush=True)
+            print(json.dumps(one_round(*tasks, options.batch)), flush=True)
     except Exception as error:  # whatever it is: the peer is left out, and the reason printed
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         print(json.dumps({"left_out": reason}), flush=True)

@@ -1,4 +1,4 @@
-"""Peers: packages that benchmarks compare with, in a virtual environment of their own."""
+"""Peers: packages that benchmarks compare with, in virtual environments of their own."""
 
 import os
 import subprocess
@@ -9,16 +9,22 @@ from pathlib import Path
 from leadlens.engines.local import THREAD_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
-PEERS = ROOT / ".venv-peers"
 
 
-def peer_python(*packages: str) -> Path | None:
-    """Return the interpreter that has `packages`, installed if need be; None if they cannot be."""
-    python = PEERS / "bin" / "python"
-    print(f"{', '.join(packages)}: installed into {PEERS.name} if need be", file=sys.stderr)
+def peer_python(*packages: str, place: str = "", alone: bool = False) -> Path | None:
+    """Return the interpreter that has `packages`, installed if need be; None if they cannot be.
+
+    Args:
+        packages: as pip takes them.
+        place: of packages that need an environment to themselves: `.venv-peers-{place}`.
+        alone: without what they depend on.
+    """
+    folder = ROOT / "-".join(filter(None, (".venv-peers", place)))
+    python = folder / "bin" / "python"
+    print(f"{', '.join(packages)}: installed into {folder.name} if need be", file=sys.stderr)
     if not python.exists():
-        venv.create(PEERS, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "-q", *packages]
+        venv.create(folder, with_pip=True)
+    command = [str(python), "-m", "pip", "install", "-q", *["--no-deps"][:alone], *packages]
     done = subprocess.run(command, capture_output=True)
     return python if done.returncode == 0 else None
 

@@ -1,0 +1,271 @@
+"""Recordings a second in training and inference, beside Keras, tsai, aeon and the machine's floor.
+
+    python benchmarks/training.py [--quick] [--threads N] [--peers keras tsai aeon]
+
+Networks: `inception_time` (depth 6, 32 filters, kernels 40, 20, 10; binary cross-entropy, batches
+of 64) and `paper_inception` (double soft F1, batches of 30), each as its preset trains it, on
+recordings of 12 leads x 750 samples with 30 classes that lie in memory. Inference is in float32,
+as in `predict`. Peers compute in float32, their default, each in a virtual environment of its own
+(`.venv-peers-keras` and so on); Keras also under its policy `mixed_bfloat16`. aeon's network is
+for one class of many: softmax. tsai's has kernels of 39, 19 and 9. `train_per_s_float32` is ours in
+the peers' number format. Every round measures one batch of each system, in turn; figures are
+medians, the range is beside them, a ratio is ours over theirs.
+
+The floor is the time that the model's FLOPs take at the machine's matrix rate in the same number
+format: 2 a multiplication in convolutions and dense layers, and three times the forward pass for a
+step; the rate is that of the fastest large product seen in any round. `train_floor` and
+`infer_floor` are its share of the time measured: 1 is perfect. The last line is one JSON object.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import torch
+from peers import peer_python
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from leadlens.engines.local import THREAD_VARIABLES, available_cores
+from leadlens.models.losses import LOSSES
+from leadlens.models.registry import build_model
+from leadlens.training.devices import autocast, uses_bfloat16
+from leadlens.training.settings import TrainingSettings, preset
+
+CPU = torch.device("cpu")
+PRESETS = {"inception_time": "inception_time", "paper_inception": "paper"}
+N_LEADS, N_SAMPLES, N_CLASSES = 12, 750, 30
+SIZES = (1024, 2048)
+"""Of the products that tell the machine's matrix rate."""
+Round = dict[str, float]
+"""Recordings a second: of `train` and of `infer`."""
+
+
+def our_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    signal: Tensor,
+    labels: Tensor,
+    settings: TrainingSettings,
+) -> float:
+    """Train on one batch, as `fit` does, and return the loss."""
+    optimizer.zero_grad(set_to_none=True)
+    with autocast(CPU, settings.precision):
+        logits = model(signal)
+    cost = LOSSES[settings.loss](logits.float(), labels, torch.ones_like(labels))
+    cost.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return float(cost.detach())
+
+
+def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
+    """Return what measures one round of ours."""
+    model = build_model(settings.model, N_LEADS, N_CLASSES)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn(batch, N_LEADS, N_SAMPLES, generator=generator)
+    labels = (torch.rand(batch, N_CLASSES, generator=generator) < 0.1).float()
+
+    def one_round() -> Round:
+        model.train()
+        started = time.perf_counter()
+        our_step(model, optimizer, signal, labels, settings)
+        between = time.perf_counter()
+        model.eval()
+        with torch.inference_mode():
+            model(signal)
+        ended = time.perf_counter()
+        return {
+            "train": batch / (between - started),
+            "infer": batch / (ended - between),
+        }
+
+    return one_round
+
+
+def environment_of(package: str) -> Path | None:
+    """Return the interpreter that has a peer; None if it cannot be installed."""
+    if package == "keras":
+        return peer_python("tensorflow-cpu", place="keras")
+    if package == "aeon":
+        return peer_python("aeon", "tensorflow-cpu", place="aeon")
+    # What tsai's network imports, and no more: the whole of it asks for torchvision and spacy.
+    version = torch.__version__.partition("+")[0]
+    needed = (
+        "numpy",
+        "pandas",
+        "matplotlib",
+        "scikit-learn",
+        "psutil",
+        "tqdm",
+        "pyyaml",
+        "rich",
+        "requests",
+    )
+    python = peer_python(
+        f"torch=={version}", *needed, "python-fasthtml", "plum-dispatch<2.10", "cloudpickle",
+        place="tsai",
+    )  # fmt: skip
+    fastai = ("fastai", "fastcore", "fastdownload", "fastprogress", "fasttransform")
+    return python and peer_python("tsai", *fastai, place="tsai", alone=True)
+
+
+@contextlib.contextmanager
+def peer(python: Path, words: list[str], threads: int) -> Iterator[Callable[[], Round | str]]:
+    """Give what measures one round of a peer, or says why it cannot."""
+    names = (*THREAD_VARIABLES, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads)) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("PYTHONPATH", None)
+    command = [str(python), str(Path(__file__).with_name("training_peers.py")), *words]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, env=environment,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def one_round() -> Round | str:
+            with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+                print(file=process.stdin, flush=True)
+            for line in process.stdout:
+                if line.startswith("{"):
+                    said = json.loads(line)
+                    return str(said["left_out"]) if "left_out" in said else said
+            return "it ended without an answer"
+
+        try:
+            yield one_round
+        finally:
+            process.kill()
+
+
+def matrix_rate(dtype: torch.dtype) -> float:
+    """Return FLOP a second of the fastest of some square products."""
+    best = 0.0
+    for size in SIZES:
+        left, right = (torch.rand(size, size).to(dtype) for _ in range(2))
+        for _ in range(3):
+            started = time.perf_counter()
+            torch.mm(left, right)
+            best = max(best, 2 * size**3 / (time.perf_counter() - started))
+    return best
+
+
+def forward_flops(settings: TrainingSettings) -> int:
+    """Return the FLOPs of one recording's forward pass."""
+    model = build_model(settings.model, N_LEADS, N_CLASSES).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, N_LEADS, N_SAMPLES))
+    return int(counter.get_total_flops())
+
+
+def rounds(
+    systems: dict[str, Callable[[], Round | str]], n_rounds: int, rates: dict[str, float]
+) -> dict[str, list[Round]]:
+    """Return the rounds of each system, measured in turn, without the first; `rates` may rise."""
+    found: dict[str, list[Round]] = {}
+    for number in range(n_rounds + 1):
+        for name in list(systems):
+            said = systems[name]()
+            if isinstance(said, str):
+                print(f"  {name}: left out: {said}", flush=True)
+                del systems[name]
+            elif number:  # in the first one the peers still load and compile
+                found.setdefault(name, []).append(said)
+        for name in rates:
+            rates[name] = max(rates[name], matrix_rate(getattr(torch, name)))
+    return found
+
+
+def told(name: str, found: list[Round]) -> Round:
+    """Return a system's medians, printed with their range."""
+    middle = {}
+    for task in ("train", "infer"):
+        rates = [each[task] for each in found]
+        middle[task] = statistics.median(rates)
+        spread = f"{min(rates):.1f} to {max(rates):.1f}"
+        print(f"  {name:14} {task} {middle[task]:8.1f} recordings/s ({spread})", flush=True)
+    return middle
+
+
+def measure(
+    network: str, pythons: dict[str, Path], options: argparse.Namespace, rates: dict[str, float]
+) -> dict[str, float]:
+    """Return the figures of one network."""
+    settings = preset(PRESETS[network])
+    batch = 8 if options.quick else settings.batch_size
+    format_name = "bfloat16" if uses_bfloat16(CPU, settings.precision) else "float32"
+    print(f"{network}, batches of {batch}, trained in {format_name}:", flush=True)
+    systems: dict[str, Callable[[], Round | str]] = {"ours": ours(settings, batch)}
+    if format_name != "float32":
+        in_float32 = settings.model_copy(update={"precision": "float32"})
+        systems["ours_float32"] = ours(in_float32, batch)
+    with contextlib.ExitStack() as stack:
+        for package, python in pythons.items():
+            if package != "keras" and network != "inception_time":
+                continue
+            words = [package, network, "--batch", str(batch)]
+            systems[package] = stack.enter_context(peer(python, words, options.threads))
+            if package == "keras" and not options.quick:
+                words += ["--policy", "mixed_bfloat16"]
+                systems["keras_bf16"] = stack.enter_context(peer(python, words, options.threads))
+        found = rounds(systems, 1 if options.quick else 5, rates)
+    middle = {name: told(name, each) for name, each in found.items()}
+    flops = forward_flops(settings)
+    print(f"  {flops / 2e9:.3f} GMAC a forward pass")
+    figures = {}
+    for task, factor, format_used in (("train", 3, format_name), ("infer", 1, "float32")):
+        rate = middle["ours"][task]
+        figures[f"{task}_per_s"] = round(rate, 1)
+        figures[f"{task}_floor"] = round(factor * flops * rate / rates[format_used], 3)
+        for name in pythons.keys() | {"keras_bf16"}:
+            if name in middle:
+                figures[f"{task}_ratio_{name}"] = round(rate / middle[name][task], 2)
+        if "ours_float32" in middle:
+            figures[f"{task}_per_s_float32"] = round(middle["ours_float32"][task], 1)
+    return figures
+
+
+def main() -> None:
+    """Print the figures, then one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="batches of 8, once, one thread: under 60 s"
+    )
+    parser.add_argument("--threads", type=int, help="all cores unless --quick")
+    parser.add_argument("--peers", nargs="*", choices=("keras", "tsai", "aeon"))
+    options = parser.parse_args()
+    options.threads = options.threads or (1 if options.quick else available_cores())
+    torch.set_num_threads(options.threads)
+    chosen = options.peers
+    if chosen is None:
+        chosen = ["keras"] if options.quick else ["keras", "tsai", "aeon"]
+    pythons = {}
+    for package in chosen:
+        python = environment_of(package)
+        if python is None:
+            print(f"{package}: left out: pip cannot install it here", file=sys.stderr)
+        else:
+            pythons[package] = python
+    rates = {"float32": 0.0, "bfloat16": 0.0}
+    figures = {network: measure(network, pythons, options, rates) for network in PRESETS}
+    print(
+        json.dumps(
+            {**figures, "gflops": {name: round(rate / 1e9) for name, rate in rates.items()},
+             "threads": options.threads, "quick": options.quick,
+             "machine": platform.machine(), "date": date.today().isoformat()}
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ from leadlens.explain.game import Game
 from leadlens.explain.players import make_players
 from leadlens.explain.settings import ExplainSettings, LeadGroups
 from leadlens.explain.window import make_game
-from leadlens.models.layers import MaxOverTime, MaxPool
+from leadlens.models.pooling import MaxOverTime, MaxPool
 from leadlens.models.registry import build_model
 from leadlens.models.settings import (
     InceptionTimeSettings,

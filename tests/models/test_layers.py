@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from leadlens.models.layers import max_pool, pad_same
+from leadlens.models.layers import pad_same
+from leadlens.models.pooling import max_pool
 
 
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 30), st.integers(0, 1000))

@@ -47,13 +47,17 @@ def seen(settings: ModelSettings, n_samples: int) -> tuple[list[int], int]:
     network = build_model(settings, 1, 1, fs=FS).double().eval()
     for parameter in network.parameters():
         parameter.data.abs_().add_(0.1)  # positive, so that no ReLU hides an input
-    signal = torch.ones(1, 1, n_samples).double().requires_grad_()
-    features = network.features(signal)
-    middle = features.shape[-1] // 2
-    features[0, :, middle].sum().backward()
-    assert signal.grad is not None
-    samples = signal.grad[0, 0].nonzero().squeeze()
-    return samples.tolist(), int(network.centres(n_samples)[middle])
+    # Once rising, once falling: a maximum looks at one end only.
+    rising = 1 + torch.arange(n_samples).double() / n_samples
+    samples: set[int] = set()
+    for ramp in (rising, rising.flip(0)):
+        signal = ramp[None, None].clone().requires_grad_()
+        features = network.features(signal)
+        middle = features.shape[-1] // 2
+        features[0, :, middle].sum().backward()
+        assert signal.grad is not None
+        samples |= set(signal.grad[0, 0].nonzero().flatten().tolist())
+    return sorted(samples), int(network.centres(n_samples)[middle])
 
 
 @pytest.mark.parametrize("settings", BOUNDED, ids=repr)

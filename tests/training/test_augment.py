@@ -8,7 +8,15 @@ from scipy import signal as dsp
 from leadlens.ecg.leads import LEAD_SETS, LIMB_FROM_I_II, STANDARD_FROM_INDEPENDENT, STANDARD_LEADS
 from leadlens.ecg.preprocess import NORMALISATIONS, Normalisation
 from leadlens.errors import ConfigError
-from leadlens.models.losses import LOSSES
+from leadlens.models.loss_settings import (
+    AsymmetricSettings,
+    BceSettings,
+    DoubleSoftF1Settings,
+    FocalSettings,
+    LossSettings,
+    SoftF1Settings,
+)
+from leadlens.models.registry import build_loss
 from leadlens.training.augment import augment
 from leadlens.training.augment_settings import BEST, NONE, AugmentSettings, Part
 from leadlens.training.feed import Fed
@@ -275,15 +283,30 @@ def test_what_is_unknown_in_either_of_two_is_unknown_in_their_mixture() -> None:
     assert seen == {True, False}
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-def test_every_loss_takes_soft_labels(loss: object) -> None:
+SOFTLY = [
+    BceSettings(),
+    FocalSettings(),
+    AsymmetricSettings(),
+    SoftF1Settings(),
+    DoubleSoftF1Settings(memory=0.5),
+]
+
+
+@pytest.mark.parametrize("settings", SOFTLY, ids=lambda each: each.name)
+def test_every_loss_takes_soft_labels(settings: LossSettings) -> None:
     _, labels, mask = augment(make_fed(), EVERYTHING, STANDARD_LEADS, "millivolt", 250.0, SEED)
     logits = torch.zeros_like(labels, requires_grad=True)
-    cost = loss(logits, labels, mask)  # type: ignore[operator]
+    loss = build_loss(settings, tuple("abcdefghijkl"[: labels.shape[1]]))
+    cost = loss(logits, labels, mask)
     cost.backward()
     assert cost.isfinite()
     assert logits.grad is not None
     assert (logits.grad != 0).any()
+    # A label of 0.7 pulls less than one of 1 and more than one of 0.
+    given = logits.detach() + 3.0
+    sure = [float(loss(given, torch.full_like(labels, y), torch.ones_like(mask)))
+            for y in (0.0, 0.7, 1.0)]  # fmt: skip
+    assert sure[0] > sure[1] > sure[2]
 
 
 def test_noise_for_a_lead_that_the_electrodes_do_not_give_is_refused() -> None:

@@ -51,7 +51,7 @@ def train(store: Store, place: Path, settings: TrainingSettings) -> recipe.Train
 def test_what_is_chosen_by_scores_needs_recordings_that_are_set_aside(
     changes: dict[str, Any],
 ) -> None:
-    with pytest.raises(ValueError, match="give inner, such as 0.15"):
+    with pytest.raises(ValueError, match=r"give inner, such as 0\.15"):
         tiny(**changes)
     tiny(inner=0.2, **changes)
 
@@ -87,9 +87,7 @@ def test_training_on_an_inner_recording_is_refused(
         train(small_store, tmp_path, tiny(inner=0.2))
 
 
-def test_early_stopping_keeps_the_weights_of_the_best_epoch(
-    small_store: Store, tmp_path: Path
-) -> None:
+def test_early_stopping_keeps_the_weights_of_the_best_epoch(small_store: Store) -> None:
     settings = tiny(epochs=12, patience=2, inner=0.2, learning_rate=0.1, schedule="constant")
     learned, inner = inner_splits(data_of(small_store, settings), 0.2, 1, settings.seed)[0]
     network, history = fit(learned, settings, CPU, monitor=inner)
@@ -132,10 +130,10 @@ def test_a_killed_recipe_ends_as_one_that_was_not(small_store: Store, tmp_path: 
 
 
 def test_an_ensemble_says_the_mean_of_its_members_probabilities() -> None:
-    members = [nn.Linear(3, 2) for _ in range(3)]
+    members = [nn.Sequential(nn.Flatten(), nn.Linear(6, 2)) for _ in range(3)]
     with torch.no_grad():
-        members[0].bias.fill_(200.0)  # so sure that it is 1 in single precision
-    signal = torch.randn(5, 3)
+        members[0][1].bias.fill_(200.0)  # so sure that it is 1 in single precision
+    signal = torch.randn(5, 2, 3)
     said = torch.sigmoid(Ensemble(members)(signal))
     expected = torch.stack([torch.sigmoid(member(signal)) for member in members]).mean(dim=0)
     torch.testing.assert_close(said, expected)
@@ -171,6 +169,19 @@ def test_no_epochs_leave_a_model_that_is_started_from_as_it_is(
     expected = predict(bundle.model, whole, CPU)
     columns = [bundle.config.classes.index(code) for code in classes]
     np.testing.assert_allclose(predict(trained.network, data, CPU), expected[:, columns], atol=1e-6)
+
+
+def test_a_model_that_does_not_know_a_diagnosis_cannot_be_taken_as_it_is(
+    small_store: Store, tiny_bundle: Path
+) -> None:
+    known = load_bundle(tiny_bundle).config.classes
+    classes = (*known[:2], "713422000")  # atrial tachycardia, which no cohort has
+    data = Dataset(small_store, np.arange(40), lead_set("12"), "millivolt", classes)
+    with pytest.raises(ConfigError, match=r"does not know 713422000, and epochs=0"):
+        starting_weights(tiny_bundle, data, is_final=True)
+    weights = starting_weights(tiny_bundle, data)
+    assert weights is not None
+    assert not any(name.startswith("head.") for name in weights)
 
 
 def test_a_model_with_another_scale_or_of_another_size_is_no_start(

@@ -23,7 +23,7 @@ from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError
 from leadlens.simulate import CohortSettings, simulate_cohort
-from leadlens.training import single
+from leadlens.training import recipe, single
 from leadlens.training.fit import predict
 from leadlens.training.single import evaluate_bundle, train_single
 
@@ -65,7 +65,7 @@ def test_recordings_of_one_patient_are_all_trained_on_or_all_held_out(
     ]
     store = store_of(recordings)
     seen: dict[str, np.ndarray] = {}
-    whole_fit, whole_predict = single.fit, single.predict
+    whole_fit, whole_predict = recipe.fit, single.predict
 
     def spy_fit(data: Any, *args: Any, **kwargs: Any) -> Any:
         seen["train"] = data.recordings
@@ -75,7 +75,7 @@ def test_recordings_of_one_patient_are_all_trained_on_or_all_held_out(
         seen["test"] = data.recordings
         return whole_predict(network, data, *args)
 
-    monkeypatch.setattr(single, "fit", spy_fit)
+    monkeypatch.setattr(recipe, "fit", spy_fit)
     monkeypatch.setattr(single, "predict", spy_predict)
     train(store, tmp_path / "model", min_positives=5)
     groups = groups_of(store)

@@ -100,5 +100,6 @@ def pretrain(task: Pretraining, device: str) -> Path:
             choose_device(device),
             fs=task.fs,
             hold_out=HELD_OUT,
+            min_positives=1,
         )
     return task.model

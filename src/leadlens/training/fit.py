@@ -211,10 +211,9 @@ def _check(
     if data.crop != settings.crop:
         raise ConfigError(f"the data have crops of {data.crop} s, the settings of {settings.crop}")
     if monitor is None and settings.needs_monitor:
-        raise ConfigError(
-            f"schedule '{settings.schedule}' with patience {settings.patience} needs recordings to "
-            "monitor: set some aside with inner=0.15"
-        )
+        has_plateau = settings.schedule.endswith("plateau")
+        what = f"schedule '{settings.schedule}'" if has_plateau else f"patience {settings.patience}"
+        raise ConfigError(f"{what} needs recordings to monitor: `monitor` is None")
     if settings.batch_size < world.size:
         raise ConfigError(
             f"batches of {settings.batch_size} for {world.size} processes: raise batch_size"

@@ -77,7 +77,7 @@ def train(
         LeakError: a recording on which something is chosen is also learned from.
     """
     splits = inner_splits(data, settings.inner, settings.members, settings.seed)
-    weights = starting_weights(start, data)
+    weights = starting_weights(start, data, is_final=settings.epochs == 0)
     networks: list[nn.Module] = []
     history: History = []
     said: list[Said] = []

@@ -29,14 +29,22 @@ def start_from(network: nn.Module, weights: dict[str, Tensor]) -> None:
         )
 
 
-def starting_weights(start: Path | None, data: Dataset) -> dict[str, Tensor] | None:
+def starting_weights(
+    start: Path | None, data: Dataset, *, is_final: bool = False
+) -> dict[str, Tensor] | None:
     """Return the weights of the model in the folder `start`; None where there is none.
 
     Its last layer is cut to the diagnoses of `data`; one that it does not know leaves the whole
-    layer to be drawn at random.
+    layer to be drawn at random, unless the model is taken as it is.
+
+    Args:
+        start: the folder.
+        data: what will be learned from.
+        is_final: whether nothing will be trained.
 
     Raises:
-        ConfigError: the model has other leads, another rate or another scale than `data`.
+        ConfigError: the model has other leads, another rate or another scale than `data`, or is
+            taken as it is and does not know all diagnoses.
         BundleError: there is no such model.
     """
     if start is None:
@@ -51,7 +59,13 @@ def starting_weights(start: Path | None, data: Dataset) -> dict[str, Tensor] | N
             f"and '{data.normalisation}': start from a model with the same"
         )
     weights = bundle.model.state_dict()
-    if not set(data.classes) <= set(config.classes):
+    unknown = [code for code in data.classes if code not in config.classes]
+    if unknown and is_final:
+        raise ConfigError(
+            f"{start} does not know {', '.join(unknown)}, and epochs=0 would not teach it: "
+            "train for some epochs, or leave these diagnoses out"
+        )
+    if unknown:
         return {name: value for name, value in weights.items() if not name.startswith(HEAD)}
     rows = [config.classes.index(code) for code in data.classes]
     return {

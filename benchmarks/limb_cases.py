@@ -27,11 +27,13 @@ from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Units
 from leadlens.engines.local import LocalEngine, available_cores
+from leadlens.evaluation.skill import skills_of
 from leadlens.explain.background import Background, make_background
 from leadlens.explain.gates import skill_gate
 from leadlens.models.registry import build_model
 from leadlens.simulate.evidence import effect
-from leadlens.training.fit import fit, predict
+from leadlens.training import recipe
+from leadlens.training.fit import predict
 from leadlens.training.save import save_trained
 from leadlens.training.settings import preset
 
@@ -191,11 +193,12 @@ def trained_on_real(
     path = out / f"{name}-fold-{fold}"
     if not (path / "config.json").exists():
         print(f"training {name}, fold {fold}: {len(inside)} ECGs", file=sys.stderr, flush=True)
-        network, _ = fit(
-            train, settings, torch.device("cpu"), out / f"{name}-{fold}.safetensors",
+        trained = recipe.train(
+            train, settings, torch.device("cpu"), path,
             on_epoch=lambda one: print(f"epoch {one['epoch'] + 1:g}", file=sys.stderr, flush=True),
         )  # fmt: skip
-        save_trained(path, network, train, settings)
+        save_trained(path, trained, train, settings, held_out=None)
+        recipe.forget(path)
     bundle = load_bundle(path)
     ecgs = held_out_ecgs(bundle, store, np.flatnonzero(folds == fold), per, most)
     precision: Literal["float32", "bfloat16"] = "bfloat16" if name == "paper" else "float32"
@@ -216,9 +219,7 @@ def held_out_ecgs(
     data = Dataset(store, positions, config.leads, config.normalisation, config.classes)
     labels, known = data.labels
     said = predict(bundle.model, data, torch.device("cpu"))
-    reasons = [
-        skill_gate(labels[:, k], known[:, k], said[:, k]) for k in range(len(config.classes))
-    ]
+    reasons = [skill_gate(skill) for skill in skills_of(labels, known, said)]
     is_right = labels & known & (said > np.array(config.thresholds, np.float32))
     is_right &= np.array([reason is None for reason in reasons])
     found = picked(config.classes, is_right, per, most)

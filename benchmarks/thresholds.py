@@ -166,12 +166,12 @@ def challenge_table(n: int, repeats: int, seed: int) -> None:
     """Print the Challenge score of inner and of 10,000 fresh recordings, by rule and shrinking."""
     prevalence = np.clip([item.count / 88_253 for item in diagnoses()], 0.002, 0.4)
     rules: dict[str, Callable[..., np.ndarray]] = {
-        "0.5": lambda *x: choose_thresholds(*x, "fixed", CODES),
-        "f1": lambda *x: choose_thresholds(*x, "f1", CODES),
+        "0.5": lambda *x: choose_thresholds(*x, rule="fixed", classes=CODES),
+        "f1": lambda *x: choose_thresholds(*x, rule="f1", classes=CODES),
     }
     for shrink in (0.0, 3.0, 10.0, 30.0, 100.0):
         rules[f"challenge, shrink {shrink:.0f}"] = lambda *x, shrink=shrink: choose_thresholds(
-            *x, "challenge", CODES, shrink=shrink
+            *x, rule="challenge", classes=CODES, shrink=shrink
         )
     reached: dict[str, list[list[float]]] = {}
     for repeat in range(repeats):

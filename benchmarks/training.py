@@ -4,12 +4,13 @@
 
 Networks: `inception_time` (depth 6, 32 filters, kernels 40, 20, 10; binary cross-entropy, batches
 of 64) and `paper_inception` (double soft F1, batches of 30), each as its preset trains it, on
-recordings of 12 leads x 750 samples with 30 classes that lie in memory. Inference is in float32,
-as in `predict`. Peers compute in float32, their default, each in a virtual environment of its own
-(`.venv-peers-keras` and so on); Keras also under its policy `mixed_bfloat16`. aeon's network is
-for one class of many: softmax. tsai's has kernels of 39, 19 and 9. `train_per_s_float32` is ours in
-the peers' number format. Every round measures one batch of each system, in turn; figures are
-medians, the range is beside them, a ratio is ours over theirs.
+recordings of 12 leads x 750 samples with 30 classes that lie in memory. `infer` is in float32, as
+in `predict`; `infer_low` in the format of training, which explanations may use. Peers compute in
+float32, their default, each in a virtual environment of its own (`.venv-peers-keras` and so on);
+Keras also under its policy `mixed_bfloat16`. aeon's network is for one class of many: softmax.
+tsai's has kernels of 39, 19 and 9. `train_per_s_float32` is ours in the peers' number format. Every
+round measures one batch of each system, in turn; figures are medians, the range is beside them, a
+ratio is ours over theirs.
 
 The floor is the time that the model's FLOPs take at the machine's matrix rate in the same number
 format: 2 a multiplication in convolutions and dense layers, and three times the forward pass for a
@@ -30,16 +31,20 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 from peers import peer_python
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from leadlens.ecg.diagnoses import scored_codes
 from leadlens.engines.local import THREAD_VARIABLES, available_cores
-from leadlens.models.losses import LOSSES
-from leadlens.models.registry import build_model
+from leadlens.models.registry import build_loss, build_model
 from leadlens.training.devices import autocast, uses_bfloat16
+from leadlens.training.feed import Fed
+from leadlens.training.fit import train_step
 from leadlens.training.settings import TrainingSettings, preset
+from leadlens.training.state import begin
+from leadlens.training.world import ALONE
 
 CPU = torch.device("cpu")
 PRESETS = {"inception_time": "inception_time", "paper_inception": "paper"}
@@ -47,47 +52,33 @@ N_LEADS, N_SAMPLES, N_CLASSES = 12, 750, 30
 SIZES = (1024, 2048)
 """Of the products that tell the machine's matrix rate."""
 Round = dict[str, float]
-"""Recordings a second: of `train` and of `infer`."""
-
-
-def our_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    signal: Tensor,
-    labels: Tensor,
-    settings: TrainingSettings,
-) -> float:
-    """Train on one batch, as `fit` does, and return the loss."""
-    optimizer.zero_grad(set_to_none=True)
-    with autocast(CPU, settings.precision):
-        logits = model(signal)
-    cost = LOSSES[settings.loss](logits.float(), labels, torch.ones_like(labels))
-    cost.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return float(cost.detach())
+"""Recordings a second: of `train`, `infer` and, ours, `infer_low`."""
 
 
 def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
-    """Return what measures one round of ours."""
-    model = build_model(settings.model, N_LEADS, N_CLASSES)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    """Return what measures one round of ours: a step of `fit`, then inference in both formats."""
+    network = build_model(settings.model, N_LEADS, N_CLASSES)
+    classes = scored_codes()
+    state = begin(network, build_loss(settings.loss, classes), settings)
     generator = torch.Generator().manual_seed(0)
     signal = torch.randn(batch, N_LEADS, N_SAMPLES, generator=generator)
     labels = (torch.rand(batch, N_CLASSES, generator=generator) < 0.1).float()
+    fed = Fed(signal, labels, torch.ones_like(labels), np.arange(batch))
 
     def one_round() -> Round:
-        model.train()
-        started = time.perf_counter()
-        our_step(model, optimizer, signal, labels, settings)
-        between = time.perf_counter()
-        model.eval()
+        network.train()
+        found = {"train": rate(lambda: train_step(state, fed, settings, ALONE, batch))}
+        network.eval()
         with torch.inference_mode():
-            model(signal)
-        ended = time.perf_counter()
-        return {
-            "train": batch / (between - started),
-            "infer": batch / (ended - between),
-        }
+            found["infer"] = rate(lambda: network(signal))
+            with autocast(CPU, settings.precision):
+                found["infer_low"] = rate(lambda: network(signal))
+        return found
+
+    def rate(work: Callable[[], object]) -> float:
+        started = time.perf_counter()
+        work()
+        return batch / (time.perf_counter() - started)
 
     return one_round
 
@@ -189,7 +180,7 @@ def rounds(
 def told(name: str, found: list[Round]) -> Round:
     """Return a system's medians, printed with their range."""
     middle = {}
-    for task in ("train", "infer"):
+    for task in found[0]:
         rates = [each[task] for each in found]
         middle[task] = statistics.median(rates)
         spread = f"{min(rates):.1f} to {max(rates):.1f}"
@@ -223,13 +214,15 @@ def measure(
     flops = forward_flops(settings)
     print(f"  {flops / 2e9:.3f} GMAC a forward pass")
     figures = {}
-    for task, factor, format_used in (("train", 3, format_name), ("infer", 1, "float32")):
+    tasks = (("train", 3, format_name), ("infer", 1, "float32"), ("infer_low", 1, format_name))
+    for task, factor, format_used in tasks:
         rate = middle["ours"][task]
         figures[f"{task}_per_s"] = round(rate, 1)
         figures[f"{task}_floor"] = round(factor * flops * rate / rates[format_used], 3)
         for name in pythons.keys() | {"keras_bf16"}:
             if name in middle:
-                figures[f"{task}_ratio_{name}"] = round(rate / middle[name][task], 2)
+                theirs = middle[name][task.removesuffix("_low")]
+                figures[f"{task}_ratio_{name}"] = round(rate / theirs, 2)
         if "ours_float32" in middle:
             figures[f"{task}_per_s_float32"] = round(middle["ours_float32"][task], 1)
     return figures

@@ -1,5 +1,6 @@
 """One network trained by several processes is the one that one process trains."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,36 @@ def command(*torchrun: str) -> list[str]:
     """Return the command with and without torchrun in front."""
     python = [sys.executable, "-m"]
     return [*python, "torch.distributed.run", *torchrun, "-m"] if torchrun else python
+
+
+def start(words: list[str], log: Path) -> subprocess.Popen[str]:
+    """Start a node, whose words go to a file."""
+    with log.open("w") as file:
+        return subprocess.Popen(
+            words, env=environment(), start_new_session=True, stdout=file, stderr=file, text=True
+        )
+
+
+def kill(node: subprocess.Popen[str]) -> None:
+    """Kill a node as a power cut does: torchrun, and the worker, which has a session of its own."""
+    if node.poll() is None:
+        children = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
+        for process in (node.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+    node.wait()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as place:
+        return place.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(is_there: Callable[[], bool], log: Path) -> None:
+    stop = time.monotonic() + 120
+    while not is_there():
+        assert time.monotonic() < stop, log.read_text()
+        time.sleep(0.05)
 
 
 def train(store: Store, out: Path, *changes: str, torchrun: tuple[str, ...] = ()) -> Any:
@@ -102,7 +134,7 @@ def test_several_processes_train_the_network_that_one_trains(
 def test_when_one_of_two_nodes_dies_the_other_ends_the_training(
     small_store: Store, tmp_path: Path
 ) -> None:
-    n_epochs = "epochs=60"
+    n_epochs = "epochs=120"
     whole, model = tmp_path / "whole", tmp_path / "model"
     train(small_store, whole, n_epochs)
     port = free_port()
@@ -110,29 +142,22 @@ def test_when_one_of_two_nodes_dies_the_other_ends_the_training(
         *command(
             "--nnodes", "1:2", "--nproc-per-node", "1", "--max-restarts", "3",
             "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}",
-            "--rdzv-id", "test", "--rdzv-conf", "join_timeout=60,last_call_timeout=3",
+            "--rdzv-id", "test", "--rdzv-conf", "join_timeout=120,last_call_timeout=25",
         ),
         "leadlens", "train", str(small_store.path), "--out", str(model), *TRAIN, "--set", n_epochs,
     ]  # fmt: skip
-    nodes = [
-        subprocess.Popen(
-            words, env=environment(), start_new_session=True,
-            stdout=subprocess.PIPE, stderr=(tmp_path / f"{number}.log").open("w"), text=True,
-        )
-        for number in range(2)
-    ]  # fmt: skip
+    first = start(words, tmp_path / "0.log")
+    nodes = [first]
     try:
-        stop = time.monotonic() + 120
-        while not list(model.glob("checkpoint-*")):
-            assert time.monotonic() < stop, (tmp_path / "0.log").read_text()
-            time.sleep(0.05)
+        wait_for(lambda: is_listening(port), tmp_path / "0.log")
+        nodes.append(start(words, tmp_path / "1.log"))
+        wait_for(lambda: bool(list(model.glob("checkpoint-*"))), tmp_path / "0.log")
         # The first holds the meeting place; the second dies with its worker, at once.
-        os.killpg(nodes[1].pid, signal.SIGKILL)
-        nodes[0].communicate(timeout=240)
-        assert nodes[0].returncode == 0, (tmp_path / "0.log").read_text()
+        kill(nodes[1])
+        assert first.wait(timeout=240) == 0, (tmp_path / "0.log").read_text()
     finally:
         for node in nodes:
-            if node.poll() is None:
-                os.killpg(node.pid, signal.SIGKILL)
-    assert len(losses(model)) == 60
+            kill(node)
+    assert "exitcode: 1" in (tmp_path / "0.log").read_text()
+    assert len(losses(model)) == 120
     np.testing.assert_allclose(losses(model), losses(whole), atol=2e-3)

@@ -47,7 +47,7 @@ def plan(
         print_json({"study": study.name, "cells": listed})
         return
     rows = [
-        [_named(cell), cell.training.model.name, str(cell.training.epochs), _state(cell)]
+        [_named(cell), cell.training.model.name, str(cell.training.n_epochs), _state(cell)]
         for cell in cells
     ]
     n_done = sum(cell.is_done for cell in cells)
@@ -145,7 +145,7 @@ class TrainingProgress:
             self._thread.join()
 
     def _show(self, cells: list[Cell]) -> None:
-        total = sum(cell.training.epochs for cell in cells)
+        total = sum(cell.training.n_epochs for cell in cells)
         with progress_bar(f"training {len(cells)} cells", "epochs") as move:
             while not self._stop.wait(0.5):
                 move(sum(n_epochs_done(cell) for cell in cells), total)

@@ -147,7 +147,7 @@ def explained_cells(study: StudySettings, cells: list[Cell]) -> list[Cell]:
 def n_epochs_done(cell: Cell) -> int:
     """Return how many epochs of the cell have been trained so far."""
     if cell.is_done:
-        return cell.training.epochs
+        return cell.training.n_epochs
     metrics = cell.folder / METRICS
     return metrics.read_text(encoding="utf-8").count("\n") if metrics.exists() else 0
 

@@ -5,7 +5,9 @@ pretrained/<name>-<hash>/model   the model, a bundle
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 from leadlens.bundle import CONFIG
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import CohortSource
+from leadlens.engines.engine import Engine
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError
 from leadlens.files import hash_text
@@ -49,6 +52,11 @@ class Pretraining:
     def model(self) -> Path:
         """The folder of the finished model."""
         return self.folder / "model"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has been trained."""
+        return (self.model / CONFIG).exists()
 
 
 def pretraining_of(study: StudySettings, cell: Cell, folder: Path) -> Pretraining | None:
@@ -88,7 +96,7 @@ def pretraining_of(study: StudySettings, cell: Cell, folder: Path) -> Pretrainin
 
 def pretrain(task: Pretraining, device: str) -> Path:
     """Train the model unless it is there; return its folder. Goes on after a kill."""
-    if not (task.model / CONFIG).exists():
+    if not task.is_done:
         if device == "cpu":
             torch.set_num_threads(1)
         settings = IngestSettings(fs=task.cohort.fs, duration=task.cohort.duration)
@@ -103,3 +111,24 @@ def pretrain(task: Pretraining, device: str) -> Path:
             min_positives=1,
         )
     return task.model
+
+
+def pretrain_all(
+    study: StudySettings,
+    cells: list[Cell],
+    folder: Path,
+    engine: Engine,
+    device: str,
+    on_note: Callable[[str], None] | None,
+) -> None:
+    """Train the models that unfinished cells start from, each once."""
+    needed = (pretraining_of(study, cell, folder) for cell in cells if not cell.is_done)
+    tasks = {task.folder: task for task in needed if task is not None and not task.is_done}
+    if tasks and on_note is not None:
+        one = next(iter(tasks.values()))
+        on_note(
+            f"first, {len(tasks)} model(s) on {one.cohort.n_recordings:,} simulated ECGs each, "
+            f"{one.training.epochs} epochs, which cells start from"
+        )
+    for _ in engine.map_items(partial(pretrain, device=device), list(tasks.values())):
+        pass

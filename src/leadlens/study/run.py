@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
-from leadlens.study.pretraining import pretrain, pretraining_of
+from leadlens.study.pretraining import pretrain_all, pretraining_of
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
 from leadlens.training.thin import thin_note
@@ -95,7 +94,7 @@ def run_study(
                     on_note(note)
             if on_cells:
                 on_cells(cells)
-            _pretrain(study, cells, folder, engine, device)
+            pretrain_all(study, cells, folder, engine, device, on_note)
             for _ in engine.map_items(run_cell, tasks):
                 pass
             if study.explain is not None:
@@ -238,16 +237,6 @@ def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Stor
         fs: store if fs == store.fs else derive_store(store, fs, path, study.data.resampling)
         for fs, path in folders.items()
     }
-
-
-def _pretrain(
-    study: StudySettings, cells: list[Cell], folder: Path, engine: Engine, device: str
-) -> None:
-    """Train the models that unfinished cells start from, each once."""
-    needed = (pretraining_of(study, cell, folder) for cell in cells if not cell.is_done)
-    tasks = {task.folder: task for task in needed if task is not None}
-    for _ in engine.map_items(partial(pretrain, device=device), list(tasks.values())):
-        pass
 
 
 def _tasks(

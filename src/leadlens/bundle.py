@@ -31,6 +31,7 @@ from leadlens.ecg.window import cut_window, window_starts
 from leadlens.errors import BundleError, ConfigError, StoreError
 from leadlens.evaluation.skill import Skill
 from leadlens.files import hash_file, read_json, write_json, write_text, written_beside
+from leadlens.models.convolution import at_once
 from leadlens.models.ensemble import joined
 from leadlens.models.registry import build_model
 from leadlens.models.settings import ImportedSettings, ModelSettings
@@ -140,14 +141,15 @@ class Bundle:
         return self.logits_of_input(scaled)
 
     def logits_of_input(
-        self, scaled: Float32[np.ndarray, "window lead time"], batch_size: int = 256
+        self, scaled: Float32[np.ndarray, "window lead time"], batch_size: int | None = None
     ) -> Float32[np.ndarray, "window class"]:
         """Return the logits of windows that are scaled already."""
         device = next(self.model.parameters()).device
+        n = batch_size or at_once(device)
         with torch.inference_mode():
             pieces = [
-                self.model(torch.from_numpy(scaled[i : i + batch_size]).to(device)).cpu().numpy()
-                for i in range(0, len(scaled), batch_size)
+                self.model(torch.from_numpy(scaled[i : i + n]).to(device)).cpu().numpy()
+                for i in range(0, len(scaled), n)
             ]
         return np.concatenate(pieces)
 

@@ -5,7 +5,7 @@ Statistics taken again after masking would undo the mask, so those of the unmask
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from leadlens.bundle import Bundle
 from leadlens.ecg.preprocess import scale_of
-
-BATCH: Final = 256
+from leadlens.models.convolution import at_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class FrozenModel:
         with torch.inference_mode(), self.arithmetic():
             pieces = [
                 self.network(self.scaled(piece)).double().cpu()
-                for piece in torch.split(windows, BATCH)
+                for piece in torch.split(windows, at_once(windows.device))
             ]
         return torch.cat(pieces).numpy()
 

@@ -27,11 +27,12 @@ from leadlens.explain.answers import Answers
 from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.background import Background, load_background
 from leadlens.explain.designs import N_DESIGNS
-from leadlens.explain.frozen import BATCH, FrozenModel
+from leadlens.explain.frozen import FrozenModel
 from leadlens.explain.game import Game
 from leadlens.explain.neighbourhood import LocalFit, Neighbourhood
 from leadlens.explain.players import Players
 from leadlens.explain.settings import Aggregate, ExplainSettings
+from leadlens.models.convolution import at_once
 
 Array = np.ndarray
 
@@ -143,8 +144,9 @@ class PaperLime:
         plain = replace(model, offset=zero, gain=one)
         column = model.classes.index(code)
         said = []
-        for start in range(0, len(draws), BATCH):
-            some = torch.tensor(draws[start : start + BATCH]).to(model.like)
+        n = at_once(model.like.device)
+        for start in range(0, len(draws), n):
+            some = torch.tensor(draws[start : start + n]).to(model.like)
             windows = mean + sd * some.reshape(-1, *mean.shape)
             said.append(plain.logits(windows)[:, column])
         return self._output(np.concatenate(said))

@@ -14,6 +14,15 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, dropout, pad
 
 
+def at_once(device: torch.device) -> int:
+    """Return how many windows a network is best shown at once, when it learns nothing.
+
+    On a processor as many as fit into its cache with what comes between the layers: of 128 at once
+    a network of 128 channels says half as many a second as of 32.
+    """
+    return 32 if device.type == "cpu" else 256
+
+
 def as_image(
     signal: Float[Tensor, "batch channel time"],
 ) -> Float[Tensor, "batch channel 1 time"]:

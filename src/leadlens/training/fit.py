@@ -14,6 +14,7 @@ from leadlens.data.batches import Dataset
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
+from leadlens.models.convolution import at_once
 from leadlens.models.registry import build_loss, build_model, min_samples
 from leadlens.training.augment import augment
 from leadlens.training.average import follow
@@ -130,14 +131,14 @@ def augmented(
 
 
 def predict(
-    model: nn.Module, data: Dataset, device: torch.device, batch_size: int = 256
+    model: nn.Module, data: Dataset, device: torch.device, batch_size: int | None = None
 ) -> Float32[np.ndarray, "recording class"]:
     """Return each recording's probabilities: the mean over its windows, computed in float32."""
     model.eval()
     total = np.zeros((data.n_recordings, len(data.classes)))
     n_windows = np.zeros((data.n_recordings, 1))
     with torch.inference_mode():
-        for batch in fed_windows(feed_of(data, device), batch_size):
+        for batch in fed_windows(feed_of(data, device), batch_size or at_once(device)):
             logits = model(batch.signal)
             np.add.at(total, batch.recordings, torch.sigmoid(logits).cpu().numpy())
             np.add.at(n_windows, batch.recordings, 1.0)

@@ -142,7 +142,10 @@ def test_yaml_that_is_none_is_refused(leadlens: Callable[..., Outcome]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--preset", "huge"], "'huge': allowed values are small, resnet, inception_time, paper"),
+        (
+            ["--preset", "huge"],
+            "'huge': allowed values are small, resnet, inception_time, best, paper",
+        ),
         (["--set", "epochs"], "write it as key=value"),
         (["--set", "loss=vocal"], "'vocal'"),
         (["--set", "epochs=0"], "epochs"),

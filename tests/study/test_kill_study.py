@@ -59,7 +59,7 @@ def test_a_study_killed_in_a_cell_ends_as_the_uninterrupted_one(
     first = plan_cells(study, killed)[0]
     assert not first.is_done
     assert 1 <= n_lines(first.folder / "metrics.jsonl") < 25
-    assert (first.folder / "checkpoint.safetensors").exists()
+    assert (first.folder / "checkpoint-0.safetensors").exists()
 
     for folder in (killed, whole):
         run_study(study, folder, n_workers=1, device="cpu")

@@ -16,13 +16,13 @@ from leadlens.data.folds import fold_numbers, groups_of, load_folds
 from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.errors import ConfigError, LeadlensError, StoreError
-from leadlens.study import cell as cell_module
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
 from leadlens.study.plan import Cell, explained_cells, plan_cells
 from leadlens.study.results import collect, write_results
 from leadlens.study.run import describe_data, finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
+from leadlens.training import recipe
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_finished_study_is_run_again_for_free(
     def no_training(*_args: Any, **_kwargs: Any) -> None:
         pytest.fail("a finished cell was trained again")
 
-    monkeypatch.setattr(cell_module, "fit", no_training)
+    monkeypatch.setattr(recipe, "fit", no_training)
     before = done_files(copy)
     run_study(study, copy, n_workers=1, device="cpu")
     assert done_files(copy) == before

@@ -60,7 +60,7 @@ def test_another_network_starts_from_its_own_defaults() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'huge'.*small, resnet, inception_time, paper"):
+    with pytest.raises(ConfigError, match=r"'huge'.*small, resnet, inception_time, best, paper"):
         preset("huge")
 
 

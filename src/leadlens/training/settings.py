@@ -134,7 +134,8 @@ PRESETS: dict[str, TrainingSettings] = {
     # Twenty times faster to train on a processor than InceptionTime, and sees seconds at once.
     "resnet": TrainingSettings(model=ResNetSettings(), batch_size=64, epochs=10),
     "inception_time": TrainingSettings(),
-    # What does best here (docs/findings.md); for recordings without amplitude: lead_zscore.
+    # Put together from what is known to help; studies/best_vs_paper.yaml measures whether it does.
+    # For recordings without amplitude: normalisation lead_zscore.
     "best": TrainingSettings(
         model=ResNetSettings(),
         batch_size=32,

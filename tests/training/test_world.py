@@ -8,24 +8,34 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
 from leadlens.bundle import load_bundle
 from leadlens.data.batches import Draw
 from leadlens.data.store import Store
-from leadlens.training.world import World
+from leadlens.errors import ConfigError
+from leadlens.training.world import World, share_statistics
 
 TRAIN = (
     "--preset", "small", "--min-positives", "12", "--device", "cpu", "--json",
     "--set", "model={name: inception_time, depth: 2, n_filters: 3, kernels: [9, 5]}",
     "--set", "loss=double_soft_f1", "--set", "precision=float32", "--set", "batch_size=13",
 )  # fmt: skip
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
 
 
 def free_port() -> int:
@@ -111,6 +121,32 @@ def test_a_process_alone_leaves_logits_and_gradients_as_they_are() -> None:
     World().add_gradients(network)
     assert torch.equal(before, network.weight.grad)
     assert World().gathered(rows, 4) is rows
+
+
+@pytest.mark.parametrize(
+    "layer", [torch.nn.BatchNorm2d(3), torch.nn.BatchNorm1d(3, track_running_stats=False)]
+)
+def test_a_normalisation_that_several_processes_cannot_share_is_refused(
+    layer: torch.nn.Module,
+) -> None:
+    with pytest.raises(ConfigError, match=r"layer '0' \(BatchNorm.d\) normalises each process"):
+        share_statistics(torch.nn.Sequential(layer), World(0, 2))
+    share_statistics(torch.nn.Sequential(layer), World())
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("shape", [(6, 3), (6, 3, 10)])
+@pytest.mark.parametrize("is_affine", [True, False])
+def test_a_shared_normalisation_is_pytorchs_where_all_is_here(
+    shape: tuple[int, ...], is_affine: bool
+) -> None:
+    theirs, ours = (torch.nn.BatchNorm1d(3, affine=is_affine) for _ in range(2))
+    share_statistics(torch.nn.Sequential(ours), World(0, 2))
+    signal = torch.randn(shape)
+    for _ in range(2):
+        torch.testing.assert_close(ours(signal), theirs(signal))
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+    torch.testing.assert_close(ours.eval()(signal), theirs.eval()(signal))
 
 
 @pytest.mark.slow

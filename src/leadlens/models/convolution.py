@@ -2,8 +2,7 @@
 
 Signals stay `(batch, channel, time)`, but in memory the channels of a sample lie side by side, and
 a kernel is an image's of height 1: there the matrix units work (AMX, tensor cores). Weights, names
-and results are those of PyTorch's own layers; in one piece with them a layer costs up to three
-times as much, mostly for moving signals between layouts.
+and results are those of PyTorch's own layers.
 """
 
 from typing import Any
@@ -62,10 +61,10 @@ def keep_layout(signal: Float[Tensor, "batch channel time"]) -> Float[Tensor, "b
 
 
 class Convolution(nn.Conv1d):
-    """A convolution; with `same` it keeps the length, divided by its stride and rounded up.
+    """A convolution that keeps the length, divided by its stride and rounded up.
 
-    An even kernel that keeps the length sees one sample more after than before, as in TensorFlow,
-    where the Inception networks come from.
+    An even kernel sees one sample more after than before, as in TensorFlow, where the Inception
+    networks come from.
     """
 
     def __init__(
@@ -88,12 +87,13 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, input: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch c time"]:
         """Return the normalised signal."""
+        assert self.momentum is not None
         if self.training:
             assert self.num_batches_tracked is not None
             self.num_batches_tracked.add_(1)
         normalised = batch_norm(
             as_image(input), self.running_mean, self.running_var, self.weight, self.bias,
-            self.training, 0.0 if self.momentum is None else self.momentum, self.eps,
+            self.training, self.momentum, self.eps,
         )  # fmt: skip
         return normalised.squeeze(2)
 
@@ -114,7 +114,7 @@ class Dropout(nn.Module):
             return input
         if input.device.type != "cpu":
             return dropout(input, self.probability)
-        n_dropped = round(256 * self.probability)
+        n_dropped = min(round(256 * self.probability), 255)
         draws = torch.empty(-(-input.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
         luck = draws.view(torch.uint8)[: input.numel()]
         # In the order of the memory, so that no layout is changed.

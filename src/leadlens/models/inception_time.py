@@ -21,7 +21,6 @@ class InceptionModule(nn.Module):
     ) -> None:
         super().__init__()
         n_joined = n_filters * (len(kernels) + 1)
-        self.kernels = kernels
         self.bottleneck = Convolution(n_in, n_filters, 1)
         self.convolutions = nn.ModuleList(
             Convolution(n_filters, n_filters, kernel) for kernel in kernels

@@ -10,6 +10,7 @@ mean over classes. A class without a positive in the batch has F1+ = 0 whatever 
 its positive half then teaches nothing (in batches of 30, most thin diagnoses); see `running_f1`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -26,9 +27,10 @@ LossFunction = Callable[
 ]
 
 
-class Loss(nn.Module):
+class Loss(nn.Module, ABC):
     """What a training minimises; some losses remember past batches, in buffers."""
 
+    @abstractmethod
     def forward(
         self,
         logits: Float[Tensor, "batch class"],
@@ -36,7 +38,6 @@ class Loss(nn.Module):
         label_mask: Float[Tensor, "batch class"],
     ) -> Float[Tensor, ""]:
         """Return the cost of a batch; 0, with no gradient, where nothing is known."""
-        raise NotImplementedError
 
 
 class BatchLoss(Loss):

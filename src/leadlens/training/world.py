@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadlens.data.batches import Draw
+from leadlens.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,10 @@ class WholeBatchNorm(nn.BatchNorm1d):
     """Batch normalisation by the statistics of the whole batch, wherever its parts lie."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return `input` (part, channel, time) normalised."""
+        """Return `input`, (part, channel, time) or (part, channel), normalised."""
         if not self.training:
             return super().forward(input)
-        signal = input.float()
+        signal = input.float() if input.ndim == 3 else input.float()[..., None]
         n = signal.new_tensor([float(signal.shape[0] * signal.shape[2])])
         sums = _sum(torch.cat([signal.sum(dim=(0, 2)), n]))
         count = sums[-1].detach()
@@ -163,7 +164,9 @@ class WholeBatchNorm(nn.BatchNorm1d):
         variance = _sum(centred.square().sum(dim=(0, 2))) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         scaled = centred * (variance + self.eps).rsqrt()[:, None]
-        return (scaled * self.weight[:, None] + self.bias[:, None]).to(input.dtype)
+        if self.affine:
+            scaled = scaled * self.weight[:, None] + self.bias[:, None]
+        return scaled.reshape(input.shape).to(input.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -179,9 +182,18 @@ class WholeBatchNorm(nn.BatchNorm1d):
 
 
 def share_statistics(network: nn.Module, world: World) -> None:
-    """Make every batch normalisation of `network` one over the whole batch, in place."""
+    """Make every batch normalisation of `network` one over the whole batch, in place.
+
+    Raises:
+        ConfigError: a network of one's own normalises in a way that this does not know.
+    """
     if world.size == 1:
         return
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm1d) and module.track_running_stats:
             module.__class__ = WholeBatchNorm
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise ConfigError(
+                f"layer '{name}' ({type(module).__name__}) normalises each process' part of a "
+                "batch by itself: use BatchNorm1d with running statistics, or train in one process"
+            )

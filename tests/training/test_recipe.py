@@ -1,5 +1,6 @@
 """From training recordings to a model that decides."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,23 @@ def test_training_on_an_inner_recording_is_refused(
     def leaky(data: Dataset, *_: Any) -> list[tuple[Dataset, Dataset]]:
         return [(data, data)]
 
+    def no_training(*_: Any) -> None:
+        raise AssertionError("it trains before it looks")
+
     monkeypatch.setattr(recipe, "inner_splits", leaky)
+    monkeypatch.setattr(recipe, "fit", no_training)
     with pytest.raises(LeakError, match="learned from"):
         train(small_store, tmp_path, tiny(inner=0.2))
+
+
+def test_challenge_thresholds_without_sinus_rhythm_are_refused_before_training(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "fit", None)
+    settings = tiny(inner=0.25, thresholds="challenge")
+    data = replace(data_of(small_store, settings), classes=CLASSES[:2])
+    with pytest.raises(ConfigError, match="need sinus rhythm"):
+        recipe.train(data, settings, CPU, tmp_path)
 
 
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(small_store: Store) -> None:

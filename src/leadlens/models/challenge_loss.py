@@ -9,7 +9,7 @@ from torch.nn.functional import logsigmoid
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent, reward_weights
 from leadlens.errors import ConfigError
 from leadlens.evaluation.challenge import SINUS_RHYTHM
-from leadlens.models.losses import Loss
+from leadlens.models.losses import Loss, PerLabel
 
 
 class ChallengeLoss(Loss):
@@ -49,10 +49,7 @@ class ChallengeLoss(Loss):
             self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
 
     def forward(
-        self,
-        logits: Float[Tensor, "batch class"],
-        labels: Float[Tensor, "batch class"],
-        label_mask: Float[Tensor, "batch class"],
+        self, logits: PerLabel, labels: PerLabel, label_mask: PerLabel
     ) -> Float[Tensor, ""]:
         """Return 1 - score; 0 when nothing is known."""
         # 1 - product of 1 - p, by its logarithm: exact for small p, and with a finite slope.

@@ -21,10 +21,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 EPS: Final = 1e-16
 
-LossFunction = Callable[
-    [Float[Tensor, "batch class"], Float[Tensor, "batch class"], Float[Tensor, "batch class"]],
-    Float[Tensor, ""],
-]
+PerLabel = Float[Tensor, "batch class"]
+LossFunction = Callable[[PerLabel, PerLabel, PerLabel], Float[Tensor, ""]]
 
 
 class Loss(nn.Module, ABC):
@@ -32,10 +30,7 @@ class Loss(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        logits: Float[Tensor, "batch class"],
-        labels: Float[Tensor, "batch class"],
-        label_mask: Float[Tensor, "batch class"],
+        self, logits: PerLabel, labels: PerLabel, label_mask: PerLabel
     ) -> Float[Tensor, ""]:
         """Return the cost of a batch; 0, with no gradient, where nothing is known."""
 
@@ -48,10 +43,7 @@ class BatchLoss(Loss):
         self._function = function
 
     def forward(
-        self,
-        logits: Float[Tensor, "batch class"],
-        labels: Float[Tensor, "batch class"],
-        label_mask: Float[Tensor, "batch class"],
+        self, logits: PerLabel, labels: PerLabel, label_mask: PerLabel
     ) -> Float[Tensor, ""]:
         """Return what the function says of the batch."""
         return self._function(logits, labels, label_mask)
@@ -66,30 +58,23 @@ class MixedLoss(Loss):
         self._weight = weight
 
     def forward(
-        self,
-        logits: Float[Tensor, "batch class"],
-        labels: Float[Tensor, "batch class"],
-        label_mask: Float[Tensor, "batch class"],
+        self, logits: PerLabel, labels: PerLabel, label_mask: PerLabel
     ) -> Float[Tensor, ""]:
         """Return the weighted sum of both."""
         first, second = (loss(logits, labels, label_mask) for loss in (self.first, self.second))
         return torch.lerp(first, second, self._weight)
 
 
-def bce(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
-) -> Float[Tensor, ""]:
+def bce(logits: PerLabel, labels: PerLabel, label_mask: PerLabel) -> Float[Tensor, ""]:
     """Return the mean binary cross-entropy over known labels; 0 when none is known."""
     cost = binary_cross_entropy_with_logits(logits, labels, reduction="none")
     return _over_known_labels(cost, label_mask)
 
 
 def focal(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
+    logits: PerLabel,
+    labels: PerLabel,
+    label_mask: PerLabel,
     gamma: float = 2.0,
     alpha: float | None = None,
 ) -> Float[Tensor, ""]:
@@ -109,9 +94,9 @@ def focal(
 
 
 def asymmetric(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
+    logits: PerLabel,
+    labels: PerLabel,
+    label_mask: PerLabel,
     gamma_negative: float = 4.0,
     gamma_positive: float = 1.0,
     margin: float = 0.05,
@@ -134,28 +119,18 @@ def asymmetric(
     return _over_known_labels(torch.lerp(negative, positive, labels), label_mask)
 
 
-def soft_f1(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
-) -> Float[Tensor, ""]:
+def soft_f1(logits: PerLabel, labels: PerLabel, label_mask: PerLabel) -> Float[Tensor, ""]:
     """Return 1 - F1+, meaned over the classes with a known label in the batch."""
     return f1_cost(soft_counts(logits, labels, label_mask), label_mask, is_double=False)
 
 
-def double_soft_f1(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
-) -> Float[Tensor, ""]:
+def double_soft_f1(logits: PerLabel, labels: PerLabel, label_mask: PerLabel) -> Float[Tensor, ""]:
     """Return ((1 - F1+) + (1 - F1-)) / 2, meaned over the classes with a known label."""
     return f1_cost(soft_counts(logits, labels, label_mask), label_mask, is_double=True)
 
 
 def soft_counts(
-    logits: Float[Tensor, "batch class"],
-    labels: Float[Tensor, "batch class"],
-    label_mask: Float[Tensor, "batch class"],
+    logits: PerLabel, labels: PerLabel, label_mask: PerLabel
 ) -> Float[Tensor, "4 class"]:
     """Return tp, fp, fn and tn of each class over the batch, probabilities in place of counts."""
     given = torch.sigmoid(logits) * label_mask
@@ -174,7 +149,7 @@ def soft_counts(
 
 def f1_cost(
     counts: Float[Tensor, "4 class"],
-    label_mask: Float[Tensor, "batch class"],
+    label_mask: PerLabel,
     *,
     is_double: bool,
 ) -> Float[Tensor, ""]:
@@ -188,8 +163,6 @@ def f1_cost(
     return ((1.0 - score) * is_known).sum() / is_known.sum().clamp(min=1.0)
 
 
-def _over_known_labels(
-    cost: Float[Tensor, "batch class"], label_mask: Float[Tensor, "batch class"]
-) -> Float[Tensor, ""]:
+def _over_known_labels(cost: PerLabel, label_mask: PerLabel) -> Float[Tensor, ""]:
     """Return the mean cost of the known labels; 0 when none is known."""
     return (cost * label_mask).sum() / label_mask.sum().clamp(min=1.0)

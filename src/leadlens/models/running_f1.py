@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from leadlens.models.losses import Loss, f1_cost, soft_counts
+from leadlens.models.losses import Loss, PerLabel, f1_cost, soft_counts
 
 
 class SoftF1(Loss):
@@ -32,10 +32,7 @@ class SoftF1(Loss):
         self.register_buffer("past", torch.zeros(4, n_classes), persistent=memory > 0.0)
 
     def forward(
-        self,
-        logits: Float[Tensor, "batch class"],
-        labels: Float[Tensor, "batch class"],
-        label_mask: Float[Tensor, "batch class"],
+        self, logits: PerLabel, labels: PerLabel, label_mask: PerLabel
     ) -> Float[Tensor, ""]:
         """Return the cost, meaned over the classes with a known label in the batch."""
         counts = soft_counts(logits, labels, label_mask)

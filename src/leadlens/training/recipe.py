@@ -15,11 +15,14 @@ from jaxtyping import Float32
 from torch import nn
 
 from leadlens.data.batches import Dataset
+from leadlens.ecg.diagnoses import diagnosis
 from leadlens.errors import ConfigError
 from leadlens.evaluation.calibration import Calibration, fit_calibration
+from leadlens.evaluation.challenge import SINUS_RHYTHM
 from leadlens.evaluation.leaks import check_apart
 from leadlens.evaluation.thresholds import choose_thresholds
 from leadlens.models.ensemble import joined
+from leadlens.models.registry import build_model
 from leadlens.training.checkpoint import History
 from leadlens.training.fit import fit, predict
 from leadlens.training.inner import inner_splits
@@ -81,6 +84,8 @@ def train(
     networks: list[nn.Module] = []
     history: History = []
     said: list[Said] = []
+    for learned, inner in splits:
+        _check(learned, inner, settings)
     for number, (learned, inner) in enumerate(splits):
         own = settings.model_copy(update={"seed": settings.seed + _MEMBER_SEEDS * number})
         monitor = leak if settings.schedule == "published_plateau" else inner
@@ -91,7 +96,6 @@ def train(
         networks.append(network)
         history += [{**r, "epoch": r["epoch"] + len(history)} for r in records]
         if inner is not None:
-            check_apart("what is learned from", learned.keys, "what is set aside", inner.keys)
             said.append((inner, _calibrated(network, inner, settings, device)))
     return Trained(joined(networks), _thresholds(said, settings, data.classes), history)
 
@@ -113,14 +117,9 @@ def calibrate(network: nn.Module, calibration: Calibration) -> None:
     So whatever reads the network's logits, an explanation too, reads calibrated ones.
 
     Raises:
-        ConfigError: it has no linear layer called `head`.
+        ConfigError: it has no linear layer with offsets called `head`.
     """
-    head = getattr(network, "head", None)
-    if not isinstance(head, nn.Linear):
-        raise ConfigError(
-            f"{type(network).__name__} has no linear layer called 'head', which calibration "
-            "changes: set is_calibrated=false"
-        )
+    head = _head(network)
     with torch.no_grad():
         slopes, offsets = (
             torch.tensor(values, dtype=head.weight.dtype, device=head.weight.device)
@@ -128,6 +127,35 @@ def calibrate(network: nn.Module, calibration: Calibration) -> None:
         )
         head.weight *= slopes[:, None]
         head.bias.mul_(slopes).add_(offsets)
+
+
+def _head(network: nn.Module) -> nn.Linear:
+    """Return a network's last layer."""
+    head = getattr(network, "head", None)
+    if not isinstance(head, nn.Linear) or head.bias is None:
+        raise ConfigError(
+            f"{type(network).__name__} has no linear layer with offsets called 'head', which "
+            "calibration changes: set is_calibrated=false"
+        )
+    return head
+
+
+def _check(learned: Dataset, inner: Dataset | None, settings: TrainingSettings) -> None:
+    """Refuse, before any training, what could only fail or mislead after it."""
+    if inner is None:
+        return
+    check_apart("what is learned from", learned.keys, "what is set aside", inner.keys)
+    if settings.is_calibrated:
+        sizes = len(learned.leads), len(learned.classes)
+        _head(build_model(settings.model, *sizes, fs=learned.store.fs))
+    sinus = diagnosis(SINUS_RHYTHM).code
+    if settings.thresholds == "challenge" and not (
+        sinus in inner.classes and inner.labels[1][:, inner.classes.index(sinus)].any()
+    ):
+        raise ConfigError(
+            "thresholds 'challenge' need sinus rhythm (NSR), from which that score is measured, "
+            "trained and known in an inner recording: take thresholds=f1"
+        )
 
 
 def _calibrated(

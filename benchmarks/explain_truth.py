@@ -46,6 +46,7 @@ from leadlens.explain.truth import (
     Interval,
     TruthScore,
     lift,
+    lift_difference,
     mean_interval,
     model_truth,
     score,
@@ -225,6 +226,22 @@ def show(table: dict[str, dict[str, Any]]) -> None:
     print(f"{'ECGs':33s} " + " ".join(f"{by[one]['n']:6d}" if one in by else "-" for one in names))
 
 
+def add_differences(
+    table: dict[str, dict[str, Any]], scores: dict[str, dict[str, list[TruthScore]]]
+) -> None:
+    """Print and keep how much larger each method's mass lift is than the default's, ECG by ECG."""
+    default = scores.get(DEFAULT, {})
+    counts = {name: len(each) for name, each in default.items()}
+    print("\nmass lift less the default's, on the same ECGs")
+    for name in sorted(table, key=lambda one: -table[one]["relevance_mass_lift"]["value"]):
+        # A method that failed on an ECG cannot be compared ECG by ECG.
+        if name == DEFAULT or {k: len(v) for k, v in scores[name].items()} != counts:
+            continue
+        more = lift_difference(list(scores[name].values()), list(default.values()))
+        table[name]["lift_over_default"] = asdict(more)
+        print(f"  {name:33s} {more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]")
+
+
 def main() -> None:
     """Print the tables, then one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -238,7 +255,7 @@ def main() -> None:
     bundle = chosen_model(options)
     n, per = (300, 2) if options.quick else (3000, options.per)
     found = cases(bundle, n, per, options.seed)
-    table, missing = {}, []
+    table, missing, scores = {}, [], {}
     for name in (*METHODS, CAPTUM, AMPLITUDE, TRUTH):
         if options.only and not any(part in name for part in options.only):
             continue
@@ -250,13 +267,15 @@ def main() -> None:
                 background = simulated_background(bundle, options.out, n_background)
                 # ECGs of a diagnosis share draws, and the network's answers to them.
                 recipe = PaperLime(background, n_designs=1)
-            table[name] = summary(assess(bundle, found, name, recipe))
+            result = assess(bundle, found, name, recipe)
+            table[name], scores[name] = summary(result), result.scores
             print(table[name]["relevance_mass_lift"], file=sys.stderr, flush=True)
         except (ConfigError, MissingExtraError, ImportError) as error:
             missing.append(name)
             print(f"left out: {name} ({error})")
     if table:
         show(table)
+    add_differences(table, scores)
     is_asked = not options.only or "timing" in options.only
     rhythm = timing_table(bundle, found) if is_asked else {}
     is_asked = not options.only or "stability" in options.only

@@ -17,7 +17,10 @@ from leadlens.explain.attribution import Attribution, Summed
 from leadlens.explain.players import TIMING, Players, make_players
 from leadlens.explain.truth import (
     RIGHT_TIMING,
+    Interval,
+    TruthScore,
     lift,
+    lift_difference,
     model_truth,
     score,
     timing_share,
@@ -178,6 +181,27 @@ def test_lift_is_a_ratio_of_means_within_and_a_mean_over_diagnoses() -> None:
     assert lift([[right], [wrong]]).value == pytest.approx(60.0)
     assert within.low == pytest.approx(0.0)
     assert within.high == pytest.approx(120.0)
+
+
+def test_a_difference_of_lifts_is_taken_ecg_by_ecg() -> None:
+    players = players_of()
+    rng = np.random.default_rng(0)
+    found: dict[str, list[TruthScore]] = {"one": [], "other": []}
+    for start in range(0, 90, 10):
+        ecg = evidence_in(box(V1, start, start + 10))
+        values = rng.random(players.n_players)
+        # The other has the same values but for a little less where the evidence is.
+        lead_piece = np.array([name == f"V1 [{start // 10}]" for name in players.names])
+        found["one"].append(score(map_of(players, values), 0, ecg))
+        found["other"].append(score(map_of(players, values - 0.05 * lead_piece), 0, ecg))
+    one, other = [found["one"]], [found["other"]]
+    more = lift_difference(one, other)
+    assert more.value == pytest.approx(lift(one).value - lift(other).value)
+    # The ECGs differ far more than the methods do.
+    assert 0 < more.low < more.high < (lift(one).high - lift(one).low) / 4
+    assert lift_difference(one, one) == Interval(0.0, 0.0, 0.0)
+    with pytest.raises(ConfigError, match="on the same ECGs"):
+        lift_difference(one, [found["other"][1:]])
 
 
 def test_evidence_of_another_length_is_refused() -> None:

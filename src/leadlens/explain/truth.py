@@ -146,24 +146,64 @@ def lift(
         n_bootstrap: drawn samples.
         seed: of the draws.
     """
+    return _with_interval(*_lifts(diagnoses, of, chance, n_bootstrap, seed))
+
+
+def lift_difference(
+    diagnoses: Sequence[Sequence[TruthScore]],
+    others: Sequence[Sequence[TruthScore]],
+    n_bootstrap: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Return how much larger the mass lift of one method is than another's on the same ECGs.
+
+    Args:
+        diagnoses: for each, the scores that one method has on its ECGs.
+        others: the other method's, of the same diagnoses and ECGs in the same order.
+        n_bootstrap: drawn samples, of the same ECGs for both.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: they are not scores of as many ECGs.
+    """
+    if [len(scores) for scores in diagnoses] != [len(scores) for scores in others]:
+        raise ConfigError("a difference of lifts needs the scores of two methods on the same ECGs")
+    (one, drawn), (other, also_drawn) = (
+        _lifts(each, "mass", "chance", n_bootstrap, seed) for each in (diagnoses, others)
+    )
+    return _with_interval(one - other, drawn - also_drawn)
+
+
+def _lifts(
+    diagnoses: Sequence[Sequence[TruthScore]],
+    of: str,
+    chance: str,
+    n_bootstrap: int,
+    seed: int,
+) -> tuple[float, Float[Array, " draw"]]:
+    """Return a lift, and the lifts of ECGs drawn again, the same for the same seed."""
     rng = np.random.default_rng(seed)
     value, drawn = 0.0, np.zeros(n_bootstrap)
     for scores in diagnoses:
         hits = np.array([getattr(one, of) for one in scores])
         by_chance = np.array([getattr(one, chance) for one in scores])
         rows = rng.integers(len(scores), size=(n_bootstrap, len(scores)))
-        value += hits.mean() / by_chance.mean() / len(diagnoses)
+        value += float(hits.mean() / by_chance.mean()) / len(diagnoses)
         drawn += hits[rows].mean(axis=1) / by_chance[rows].mean(axis=1) / len(diagnoses)
+    return value, drawn
+
+
+def _with_interval(value: float, drawn: Float[Array, " draw"]) -> Interval:
+    """Return a value with the middle 95 % of what was drawn."""
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Interval(float(value), float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def mean_interval(values: Float[Array, " ecg"], n_bootstrap: int = 2000, seed: int = 0) -> Interval:
     """Return the mean over ECGs, at least one, with its 95 % bootstrap interval."""
     rng = np.random.default_rng(seed)
     drawn = values[rng.integers(len(values), size=(n_bootstrap, len(values)))]
-    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
+    return _with_interval(float(values.mean()), drawn.mean(axis=1))
 
 
 def model_truth(

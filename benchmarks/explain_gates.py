@@ -1,15 +1,17 @@
 """Do the gates withhold what means nothing, and show what does?
 
-    python benchmarks/explain_gates.py [--model FOLDER] [--out FOLDER] [--n N] [--quick]
+    python benchmarks/explain_gates.py [--model FOLDER] [--out FOLDER] [--n N] [--method NAME]
+        [--quick]
 
-Models explain answers to simulated ECGs that they have not seen, one diagnosis an ECG, drawn at
-random. The reference model explains answers that it gets right. Untrained networks, networks
-trained on shuffled labels, and networks that learned shuffled labels by heart explain the true
-diagnoses, and those to which they say yes. Each model has its held-out skill, as one saved by
-`leadlens train` has: of a fifth of its ECGs, their labels shuffled too. Printed is the share that
-`explanation_gate` shows, as the page of one ECG does, with Wilson's 95 % interval; and the share
-that one ECG alone would show, without held-out skill. ECGs that cannot be explained (too few beats)
-count as not shown. No seed is one of those on which the gates' limits were chosen (21 to 23).
+Models explain answers to simulated ECGs that they have not seen, by the method's default settings,
+one diagnosis an ECG, drawn at random. The reference model explains answers that it gets right.
+Untrained networks, networks trained on shuffled labels, and networks that learned shuffled labels
+by heart explain the true diagnoses, and those to which they say yes. Each model has its held-out
+skill, as one saved by `leadlens train` has: of a fifth of its ECGs, their labels shuffled too.
+Printed is the share that `explanation_gate` shows, as the page of one ECG does, with Wilson's 95 %
+interval; and the share that one ECG alone would show, without held-out skill. ECGs that cannot be
+explained (too few beats) count as not shown. No seed is one of those on which the gates' limits
+were chosen (21 to 23).
 
 Then the metric card on the reference model, and a planted shortcut: a small network trained where
 hum in V6 is what one label means; wanted is its share of the map. The last line is one JSON object.
@@ -43,9 +45,6 @@ from leadlens.models.registry import build_model
 from leadlens.models.settings import InceptionTimeSettings, ResNetSettings
 from leadlens.simulate import CohortSettings, programme_batch, render_all
 
-CHOSEN = ExplainSettings(
-    pieces="waves", timing=True, replacement="median_beat", kernel_width=0.5, rounds=1
-)
 SEED = 31
 HUM_HZ, HUM_MV = 40.0, 0.2
 SMALL = ResNetSettings(n_filters=(16, 24, 32))
@@ -112,7 +111,9 @@ def meaningless(
         yield "shuffled labels by heart", tested(bundle, small, windows[after], shuffled[after])
 
 
-def shown(bundle: Bundle, windows: np.ndarray, asked: np.ndarray, n: int) -> dict[str, Any]:
+def shown(
+    bundle: Bundle, windows: np.ndarray, asked: np.ndarray, n: int, settings: ExplainSettings
+) -> dict[str, Any]:
     """Return how many answers were asked for, in `n` ECGs at most, and how many are shown.
 
     Args:
@@ -120,6 +121,7 @@ def shown(bundle: Bundle, windows: np.ndarray, asked: np.ndarray, n: int) -> dic
         windows: in mV.
         asked: (n, class) what may be asked of each ECG; one is drawn.
         n: ECGs.
+        settings: of the explanations.
     """
     rng = np.random.default_rng(SEED)
     skills = None if bundle.config.held_out is None else bundle.config.held_out.skills
@@ -129,7 +131,7 @@ def shown(bundle: Bundle, windows: np.ndarray, asked: np.ndarray, n: int) -> dic
         counts["asked"] += 1
         counts["skilled"] += skills is not None and held_out_gate(skills, column) is None
         try:
-            said = explain_window(bundle, windows[number], "mV", CHOSEN, number)
+            said = explain_window(bundle, windows[number], "mV", settings, number)
         except SignalError:
             counts["not_explained"] += 1
             continue
@@ -149,7 +151,11 @@ def with_shares(counts: dict[str, int]) -> dict[str, Any]:
 
 
 def shortcut(
-    bundle: Bundle, windows: np.ndarray, labels: np.ndarray, n_epochs: int
+    bundle: Bundle,
+    windows: np.ndarray,
+    labels: np.ndarray,
+    n_epochs: int,
+    settings: ExplainSettings,
 ) -> dict[str, float]:
     """Return how much of the map is on V6 where hum in V6 is what one label means."""
     rng, column, v6 = np.random.default_rng(0), 0, STANDARD_LEADS.index("V6")
@@ -167,7 +173,7 @@ def shortcut(
     says = told.logits(planted[:n_test])[:, column] > 0
     shares = []
     for number in np.flatnonzero(says & has_hum[:n_test])[:12].tolist():
-        said = explain_window(told, planted[number], "mV", CHOSEN, number)
+        said = explain_window(told, planted[number], "mV", settings, number)
         lead = np.maximum(said.sums["lead"].values[column], 0.0)
         shares.append(lead[-1] / lead.sum())
     return {
@@ -176,18 +182,20 @@ def shortcut(
     }  # fmt: skip
 
 
-def survey(bundle: Bundle, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def survey(
+    bundle: Bundle, options: argparse.Namespace, settings: ExplainSettings
+) -> dict[str, dict[str, Any]]:
     """Return what is shown of the reference model's right answers, and of meaningless networks'."""
     size = (8, 1, 200, 1) if options.quick else (options.n, options.networks, 2000, 6)
     n, n_networks, n_train, epochs = size
     batch, windows, says = held_out(bundle, 200 if options.quick else 800, SEED + 1)
     names = [diagnosis(code).abbreviation for code in bundle.config.classes]
     labels = np.array([[name in had for name in names] for had in batch.truth.names])
-    found = {"reference, right answers": shown(bundle, windows, labels & says, n)}
+    found = {"reference, right answers": shown(bundle, windows, labels & says, n, settings)}
     print(found, file=sys.stderr, flush=True)
     for name, other in meaningless(bundle, n_networks, n_train, epochs):
         for kind, asked in (("true", labels), ("given", other.logits(windows) > 0)):
-            counts = shown(other, windows, asked, max(n // 8, 2))
+            counts = shown(other, windows, asked, max(n // 8, 2), settings)
             before = found.get(f"{name}: {kind}", dict.fromkeys(counts, 0))
             found[f"{name}: {kind}"] = {key: before[key] + counts[key] for key in counts}
             print(name, kind, found[f"{name}: {kind}"], file=sys.stderr, flush=True)
@@ -200,11 +208,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=160, help="ECGs explained by the reference; an "
                         "eighth of them by each other network")  # fmt: skip
     parser.add_argument("--networks", type=int, default=3, help="networks of each other kind")
+    parser.add_argument("--method", default=ExplainSettings().method, help="of the explanations")
     add_model_options(parser)
     parser.set_defaults(out=Path("runs/explain_gates"))
     options = parser.parse_args()
+    settings = ExplainSettings(method=options.method)
     bundle = chosen_model(options, SEED)
-    found = survey(bundle, options)
+    found = survey(bundle, options, settings)
     for name, item in found.items():
         print(f"{name:34s} {item['shown']} of {item['asked']} shown, 95 % interval "
               f"{item['interval']}; by one ECG alone {item['shown_by_one_ecg']}")  # fmt: skip
@@ -212,12 +222,22 @@ def main() -> None:
     _, labels = labelled(bundle, len(windows), SEED + 2)
     right = np.flatnonzero((labels & says).any(axis=1))[: 1 if options.quick else 4]
     columns = (labels & says)[right].argmax(axis=1).tolist()
-    card = judge(bundle, windows[right], columns, "mV", CHOSEN).as_dict()
+    card = judge(bundle, windows[right], columns, "mV", settings).as_dict()
     print("metric card of these settings:", json.dumps(card))
     others, true = labelled(bundle, 300 if options.quick else 1000, SEED + 3)
-    planted = shortcut(bundle, others, true, 3 if options.quick else 12)
+    planted = shortcut(bundle, others, true, 3 if options.quick else 40, settings)
     print(f"planted shortcut: {planted}")
-    print(json.dumps({"gates": found, "card": card, "shortcut": planted, "quick": options.quick}))
+    print(
+        json.dumps(
+            {
+                "method": settings.method,
+                "gates": found,
+                "card": card,
+                "shortcut": planted,
+                "quick": options.quick,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import pytest
 from leadlens.bundle import load_bundle
 from leadlens.data.store import Store
 from leadlens.errors import ConfigError
+from leadlens.study import pretraining as pretraining_module
 from leadlens.study.cell import load_predictions
 from leadlens.study.plan import Cell, plan_cells
-from leadlens.study.pretraining import pretraining_of
+from leadlens.study.pretraining import Pretraining, pretrain, pretraining_of, to_pretrain
 from leadlens.study.results import collect, write_results
 from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import StudySettings, training_settings
@@ -88,6 +89,40 @@ def test_folds_start_from_one_model_and_another_seed_from_another(
     folders = [start.folder for start in starts if start is not None]
     assert len(folders) == 4
     assert folders[0] == folders[1] != folders[2] == folders[3]
+
+
+def test_models_that_are_trained_first_are_told_with_how_far_they_are(
+    small_store: Store, tmp_path: Path
+) -> None:
+    study = study_of(small_store, axes={"recipe": ["simulated"], "fs": [50]})
+    told: list[tuple[int, list[int]]] = []
+
+    def note(cells: list[Cell], starts: list[Pretraining]) -> None:
+        told.append((len(cells), [start.n_epochs_done for start in starts]))
+
+    (start,) = to_pretrain(study, plan_cells(study, tmp_path), tmp_path)
+    run_study(study, tmp_path, n_workers=1, device="cpu", on_training=note)
+    assert (told, start.n_epochs_done) == ([(2, [0])], 2)
+
+    run_study(study, tmp_path, n_workers=1, device="cpu", on_training=note)
+    assert told[1] == (2, [])
+
+
+def test_an_unfinished_pretraining_counts_the_epochs_it_has_finished(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_of(small_store, axes={"recipe": ["simulated"], "fs": [50]})
+    (start,) = to_pretrain(study, plan_cells(study, tmp_path), tmp_path)
+    counted: list[int] = []
+    told = pretraining_module.write_json
+
+    def write(path: Path, value: Any) -> None:
+        told(path, value)
+        counted.append(start.n_epochs_done)
+
+    monkeypatch.setattr(pretraining_module, "write_json", write)
+    pretrain(start, "cpu")
+    assert counted == [1, 2]
 
 
 def test_recipes_run_and_their_thresholds_decide(small_store: Store, tmp_path: Path) -> None:

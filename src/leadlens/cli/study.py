@@ -2,9 +2,10 @@
 
 import shlex
 import threading
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +24,9 @@ from leadlens.engines.local import available_cores
 from leadlens.errors import ConfigError
 from leadlens.study.plan import Cell, axis_text, n_epochs_done, plan_cells
 from leadlens.study.settings import StudySettings, read_study
+
+if TYPE_CHECKING:  # It would import torch.
+    from leadlens.study.pretraining import Pretraining
 
 app = typer.Typer(help="Plan and run a study: a grid of trainings with cross-validation.")
 
@@ -134,9 +138,9 @@ class TrainingProgress:
     def __enter__(self) -> "TrainingProgress":
         return self
 
-    def begin(self, cells: list[Cell]) -> None:
-        """Show the bar: the data are there, training starts."""
-        self._thread = threading.Thread(target=self._show, args=(cells,), daemon=True)
+    def begin(self, cells: list[Cell], starts: "list[Pretraining]") -> None:
+        """Show the bars: the data are there, training starts."""
+        self._thread = threading.Thread(target=self._show, args=(cells, starts), daemon=True)
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
@@ -144,11 +148,22 @@ class TrainingProgress:
         if self._thread is not None:
             self._thread.join()
 
-    def _show(self, cells: list[Cell]) -> None:
+    def _show(self, cells: list[Cell], starts: "list[Pretraining]") -> None:
+        if starts:
+            cohort, total = starts[0].cohort, sum(start.training.n_epochs for start in starts)
+            title = f"pre-training {len(starts)} models on {cohort.n_recordings:,} simulated ECGs"
+            self._follow(title, total, lambda: sum(start.n_epochs_done for start in starts))
         total = sum(cell.training.n_epochs for cell in cells)
-        with progress_bar(f"training {len(cells)} cells", "epochs") as move:
-            while not self._stop.wait(0.5):
-                move(sum(n_epochs_done(cell) for cell in cells), total)
+        title = f"training {len(cells)} cells"
+        self._follow(title, total, lambda: sum(n_epochs_done(cell) for cell in cells))
+
+    def _follow(self, title: str, total: int, count: Callable[[], int]) -> None:
+        """Show a bar until all epochs are done, or the command ends."""
+        done = 0
+        with progress_bar(title, "epochs") as move:
+            while done < total and not self._stop.wait(0.5):
+                done = count()
+                move(done, total)
 
 
 def _print_results(folder: Path, path: Path, as_json: bool) -> None:

@@ -2,10 +2,10 @@
 
 pretrained/<name>-<hash>/store   the cohort
 pretrained/<name>-<hash>/model   the model, a bundle
+pretrained/<name>-<hash>/progress.json   its epochs so far, while it is trained
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from leadlens.data.sources import CohortSource
 from leadlens.engines.engine import Engine
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError
-from leadlens.files import hash_text
+from leadlens.files import hash_text, read_json, write_json
 from leadlens.settings import checked
 from leadlens.simulate import CohortSettings
 from leadlens.study.plan import Cell
@@ -30,6 +30,7 @@ from leadlens.training.single import train_model
 
 HELD_OUT = 0.05
 """Of the simulated ECGs: enough to see that the model has learned."""
+PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ class Pretraining:
     def is_done(self) -> bool:
         """Whether it has been trained."""
         return (self.model / CONFIG).exists()
+
+    @property
+    def n_epochs_done(self) -> int:
+        """How many epochs have been trained so far."""
+        if self.is_done:
+            return self.training.n_epochs
+        said = self.folder / PROGRESS
+        return int(read_json(said)["epochs"]) if said.exists() else 0
 
 
 def pretraining_of(study: StudySettings, cell: Cell, folder: Path) -> Pretraining | None:
@@ -109,26 +118,20 @@ def pretrain(task: Pretraining, device: str) -> Path:
             fs=task.fs,
             hold_out=HELD_OUT,
             min_positives=1,
+            on_epoch=lambda done, _: write_json(task.folder / PROGRESS, {"epochs": done}),
         )
+        (task.folder / PROGRESS).unlink(missing_ok=True)
     return task.model
 
 
-def pretrain_all(
-    study: StudySettings,
-    cells: list[Cell],
-    folder: Path,
-    engine: Engine,
-    device: str,
-    on_note: Callable[[str], None] | None,
-) -> None:
-    """Train the models that unfinished cells start from, each once."""
+def to_pretrain(study: StudySettings, cells: list[Cell], folder: Path) -> list[Pretraining]:
+    """Return the models that are to be trained before the cells that start from them, each once."""
     needed = (pretraining_of(study, cell, folder) for cell in cells if not cell.is_done)
     tasks = {task.folder: task for task in needed if task is not None and not task.is_done}
-    if tasks and on_note is not None:
-        one = next(iter(tasks.values()))
-        on_note(
-            f"first, {len(tasks)} model(s) on {one.cohort.n_recordings:,} simulated ECGs each, "
-            f"{one.training.epochs} epochs, which cells start from"
-        )
-    for _ in engine.map_items(partial(pretrain, device=device), list(tasks.values())):
+    return list(tasks.values())
+
+
+def pretrain_all(tasks: list[Pretraining], engine: Engine, device: str) -> None:
+    """Train the models."""
+    for _ in engine.map_items(partial(pretrain, device=device), tasks):
         pass

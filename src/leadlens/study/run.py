@@ -22,7 +22,7 @@ from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
-from leadlens.study.pretraining import pretrain_all, pretraining_of
+from leadlens.study.pretraining import Pretraining, pretrain_all, pretraining_of, to_pretrain
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
 from leadlens.training.thin import thin_note
@@ -57,7 +57,7 @@ def run_study(
     device: str = "auto",
     command: str = "",
     on_progress: Callable[[int, int], None] | None = None,
-    on_cells: Callable[[list[Cell]], None] | None = None,
+    on_training: Callable[[list[Cell], list[Pretraining]], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> StudyData:
     """Compute everything of the study that is not done yet; return its data.
@@ -69,7 +69,8 @@ def run_study(
         device: "auto", "cpu" or "cuda".
         command: what the user typed, kept for the report.
         on_progress: called with recordings done and in all while data are made.
-        on_cells: called with all cells when training begins.
+        on_training: called when training begins, with all cells, and with the models that are
+            trained first, for cells to start from.
         on_note: called with what the user should know before training, line by line.
 
     Raises:
@@ -92,9 +93,10 @@ def run_study(
             if on_note:
                 for note in _notes(cells, data):
                     on_note(note)
-            if on_cells:
-                on_cells(cells)
-            pretrain_all(study, cells, folder, engine, device, on_note)
+            starts = to_pretrain(study, cells, folder)
+            if on_training:
+                on_training(cells, starts)
+            pretrain_all(starts, engine, device)
             for _ in engine.map_items(run_cell, tasks):
                 pass
             if study.explain is not None:

@@ -42,6 +42,7 @@ from leadlens.models.registry import build_loss, build_model
 from leadlens.training.devices import autocast, uses_bfloat16
 from leadlens.training.feed import Fed
 from leadlens.training.fit import train_step
+from leadlens.training.memory import keep_memory
 from leadlens.training.settings import TrainingSettings, preset
 from leadlens.training.state import begin
 from leadlens.training.world import ALONE
@@ -251,6 +252,7 @@ def main() -> None:
     options = parser.parse_args()
     options.threads = options.threads or (1 if options.quick else available_cores())
     torch.set_num_threads(options.threads)
+    keep_memory()
     chosen = options.peers
     if chosen is None:
         chosen = ["keras"] if options.quick else ["keras", "tsai", "aeon"]

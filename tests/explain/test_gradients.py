@@ -22,6 +22,7 @@ from leadlens.explain.game import Game
 from leadlens.explain.players import make_players
 from leadlens.explain.settings import ExplainSettings, LeadGroups
 from leadlens.explain.window import make_game
+from leadlens.models.convolution import pad_same
 from leadlens.models.pooling import MaxOverTime, MaxPool
 from leadlens.models.registry import build_model
 from leadlens.models.settings import (
@@ -225,9 +226,14 @@ class Linearised:
             bent = {nn.ReLU: torch.relu, nn.GELU: nn.functional.gelu}[type(layer)]
             slope = (bent(one) - bent(other)) / (one - other)
             return inputs[0] * torch.where(one == other, (one > 0).double(), slope)
-        kernel, stride = (
-            (layer.kernel, layer.stride) if isinstance(layer, MaxPool) else (one.shape[-1], 1)
-        )
+        kernel, stride = one.shape[-1], 1
+        moves = inputs[0]
+        if isinstance(layer, MaxPool):
+            kernel, stride = layer.kernel, layer.stride
+            if layer.is_same:
+                both = torch.stack([one, other])
+                one, other = pad_same(both, kernel, value=float("-inf"))
+                moves = pad_same(moves, kernel)
         said = torch.zeros(*inputs[0].shape[:2], (one.shape[-1] - kernel) // stride + 1).double()
         for channel in range(one.shape[0]):
             for window in range(said.shape[-1]):
@@ -238,7 +244,7 @@ class Linearised:
                 at = int(x.argmax() if x.max() >= y.max() else y.argmax())
                 change = x[at] - y[at]
                 slope = (x.max() - y.max()) / change if change != 0 else torch.tensor(1.0)
-                moved = inputs[0][:, channel, window * stride + at]
+                moved = moves[:, channel, window * stride + at]
                 said[:, channel, window] = moved * slope
         return said.reshape(output.shape)
 

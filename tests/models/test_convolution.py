@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from leadlens.models.convolution import BatchNorm, Convolution, Dropout, join, keep_layout
-from leadlens.models.layers import pad_same
-from leadlens.models.pooling import max_pool
+from leadlens.models.convolution import (
+    BatchNorm,
+    Convolution,
+    Dropout,
+    join,
+    keep_layout,
+    pad_same,
+)
 
 PLAIN = torch.Generator().manual_seed(0)
 
@@ -50,30 +55,6 @@ def test_batch_normalisation_is_pytorchs_in_training_and_after() -> None:
         torch.testing.assert_close(gradients(ours, signal), gradients(theirs, signal))
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
     torch.testing.assert_close(ours.eval()(signal), theirs.eval()(signal))
-
-
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (7, 2), (2, 3)])
-def test_maxima_and_their_gradients_are_pytorchs(kernel: int, stride: int) -> None:
-    def ours(signal: torch.Tensor) -> torch.Tensor:
-        return max_pool(signal, kernel, stride)
-
-    theirs = nn.MaxPool1d(kernel, stride)
-    signal = signals()
-    own, other = signal.clone().requires_grad_(), signal.clone().requires_grad_()
-    torch.testing.assert_close(ours(own), theirs(other))
-    weights = torch.randn(theirs(other).shape, generator=PLAIN, dtype=torch.float64)
-    (ours(own) * weights).sum().backward()
-    (theirs(other) * weights).sum().backward()
-    torch.testing.assert_close(own.grad, other.grad)
-    with torch.no_grad():
-        torch.testing.assert_close(ours(signal), theirs(signal))
-
-
-def test_the_gradient_of_a_maximum_of_equals_goes_to_the_first() -> None:
-    flat = torch.zeros(1, 1, 5, requires_grad=True)
-    max_pool(flat, 3, 1).sum().backward()
-    assert flat.grad is not None
-    assert flat.grad[0, 0].tolist() == [1.0, 1.0, 1.0, 0.0, 0.0]
 
 
 def test_signals_joined_are_pytorchs_and_keep_their_layout() -> None:

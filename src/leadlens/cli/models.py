@@ -50,9 +50,11 @@ def train(
 
     Under torchrun its processes, on one machine or several, train the one model together.
     """
+    from leadlens.training.memory import keep_memory
     from leadlens.training.single import train_single
     from leadlens.training.world import speaks
 
+    keep_memory()
     values = apply_changes({}, tuple(changes or ()))
     with progress_bar("training", "epochs") as move:
         result = train_single(

@@ -27,6 +27,7 @@ from leadlens.explain.rows import (
     refuse_timing,
 )
 from leadlens.explain.settings import ExplainSettings
+from leadlens.models.convolution import pad_same
 from leadlens.models.pooling import MaxOverTime, MaxPool
 
 captum = require_extra("captum.attr", "explain", "the explainer deeplift")
@@ -91,7 +92,7 @@ def _maximum(
     module: nn.Module,
     inputs: Float[Tensor, "both channel time"],
     outputs: Float[Tensor, "both channel *window"],  # noqa: ARG001  (captum's signature)
-    grad_input: Float[Tensor, "both channel time"],  # noqa: ARG001
+    grad_input: Float[Tensor, "both channel time"],
     grad_output: Float[Tensor, "both channel *window"],
     eps: float = 1e-10,
 ) -> Float[Tensor, "both channel time"]:
@@ -100,9 +101,11 @@ def _maximum(
     `both` is the signal's half, then that of what replaces it. The change of a maximum goes to the
     sample that made the larger of the two: there the input changed at least as much.
     """
-    kernel, stride = (
-        (module.kernel, module.stride) if isinstance(module, MaxPool) else (inputs.shape[-1], 1)
-    )
+    kernel, stride, n_before = inputs.shape[-1], 1, 0
+    if isinstance(module, MaxPool):
+        kernel, stride = module.kernel, module.stride
+        n_before = (kernel - 1) // 2 if module.is_same else 0
+        inputs = pad_same(inputs, kernel, value=float("-inf")) if module.is_same else inputs
     top, inside = inputs.unfold(-1, kernel, stride).max(dim=-1)
     at = inside + stride * torch.arange(top.shape[-1], device=top.device)
     (here, other), (at_here, at_other) = top.chunk(2), at.chunk(2)
@@ -112,6 +115,7 @@ def _maximum(
     multiplier = torch.where(change.abs() < eps, 1.0, (here - other) / change)
     gradient = grad_output.reshape(top.shape).chunk(2)[0]
     half = torch.zeros_like(signal).scatter_add(-1, where, gradient * multiplier)
+    half = half[..., n_before : n_before + grad_input.shape[-1]]
     return torch.cat([half, half])
 
 

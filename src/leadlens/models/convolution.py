@@ -29,6 +29,17 @@ def as_image(
     return signal.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
+def pad_same(
+    signal: Float[Tensor, "batch channel time"], kernel: int, value: float = 0.0
+) -> Float[Tensor, "batch channel padded"]:
+    """Return `signal` padded so that a kernel of this length keeps its length.
+
+    An even kernel gets the odd sample at the end, as in TensorFlow, where both networks come from.
+    """
+    sides = ((kernel - 1) // 2, kernel // 2)
+    return pad(as_image(signal), sides, value=value).squeeze(2)
+
+
 def join(signals: list[Tensor], along: int) -> Tensor:
     """Return signals `(batch, channel, time)` joined along channels (1) or time (2)."""
     # As images: of three axes PyTorch makes a tensor with time innermost, whatever it joins.

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadlens.models.convolution import BatchNorm, Convolution, join, keep_layout
-from leadlens.models.layers import SqueezeExcitation, pad_same
+from leadlens.models.layers import SqueezeExcitation, own_view
 from leadlens.models.pooling import MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import InceptionTimeSettings
@@ -25,7 +25,7 @@ class InceptionModule(nn.Module):
         self.convolutions = nn.ModuleList(
             Convolution(n_filters, n_filters, kernel) for kernel in kernels
         )
-        self.pool = MaxPool(3, 1)
+        self.pool = MaxPool(3, 1, is_same=True)
         self.after_pool = Convolution(n_in, n_filters, 1)
         self.norm = BatchNorm(n_joined)
         self.relu = nn.ReLU()
@@ -36,7 +36,7 @@ class InceptionModule(nn.Module):
     ) -> Float[Tensor, "batch joined time"]:
         """Return the joined branches."""
         narrow = self.bottleneck(signal)
-        pooled = self.pool(pad_same(signal, 3, value=float("-inf")))
+        pooled = self.pool(own_view(signal))
         branches = [convolution(narrow) for convolution in self.convolutions]
         joined = join([*branches, self.after_pool(pooled)], along=1)
         return self.excite(self.relu(self.norm(joined)))

@@ -3,18 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from leadlens.models.convolution import BatchNorm, Convolution, as_image
-
-
-def pad_same(
-    signal: Float[Tensor, "batch channel time"], kernel: int, value: float = 0.0
-) -> Float[Tensor, "batch channel padded"]:
-    """Return `signal` padded so that a kernel of this length keeps its length.
-
-    An even kernel gets the odd sample at the end, as in TensorFlow, where both networks come from.
-    """
-    sides = ((kernel - 1) // 2, kernel // 2)
-    return nn.functional.pad(as_image(signal), sides, value=value).squeeze(2)
+from leadlens.models.convolution import BatchNorm, Convolution
 
 
 def own_view(signal: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch channel time"]:

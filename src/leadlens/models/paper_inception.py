@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadlens.models.convolution import join, keep_layout
-from leadlens.models.layers import ConvNormRelu, own_view, pad_same
+from leadlens.models.layers import ConvNormRelu, own_view
 from leadlens.models.pooling import MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import PaperInceptionSettings
@@ -31,14 +31,14 @@ class InceptionBlock(nn.Module):
         self.point = ConvNormRelu(n_in, n, 1)
         self.three = nn.Sequential(ConvNormRelu(n_in, n, 1), ConvNormRelu(n, n, three))
         self.five = nn.Sequential(ConvNormRelu(n_in, n, 1), ConvNormRelu(n, n, five))
-        self.max_pool = MaxPool(3, 1)
+        self.max_pool = MaxPool(3, 1, is_same=True)
         self.pool = ConvNormRelu(n_in, n, 1)
 
     def forward(
         self, signal: Float[Tensor, "batch channel time"]
     ) -> Float[Tensor, "batch joined longer"]:
         """Return the four branches' outputs, one after the other."""
-        pooled = self.max_pool(pad_same(signal, 3, value=float("-inf")))
+        pooled = self.max_pool(own_view(signal))
         branches = [self.point(signal), self.three(signal), self.five(signal), self.pool(pooled)]
         return join(branches, self.along)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadlens.models.convolution import BatchNorm, Convolution, Dropout, keep_layout
-from leadlens.models.layers import own_view, pad_same
+from leadlens.models.layers import own_view
 from leadlens.models.pooling import MaxOverTime, MaxPool
 from leadlens.models.receptive_field import receptive_field
 from leadlens.models.settings import XResNetSettings
@@ -85,7 +85,7 @@ class XResNet(nn.Module):
         for number, (n_in, n_out) in enumerate(zip((n_leads, *STEM[:-1]), STEM, strict=True)):
             stem += [_convolution(n_in, n_out, kernel, 2 if number == 0 else 1), nn.ReLU()]
         self.stem = nn.Sequential(*stem)
-        self.pool = MaxPool(3, 2)
+        self.pool = MaxPool(3, 2, is_same=True)
         expansion = EXPANSION if settings.has_bottleneck else 1
         blocks, n_in = [], STEM[-1]
         stages = zip(settings.n_filters, settings.n_blocks, strict=True)
@@ -112,8 +112,7 @@ class XResNet(nn.Module):
         self, signal: Float[Tensor, "batch lead time"]
     ) -> Float[Tensor, "batch channel position"]:
         """Return the last feature map."""
-        padded = pad_same(self.stem(signal), 3, value=float("-inf"))
-        return self.blocks(self.pool(padded))
+        return self.blocks(self.pool(own_view(self.stem(signal))))
 
     def classify(
         self, features: Float[Tensor, "batch channel position"]

@@ -23,6 +23,7 @@ from leadlens.study.plan import DONE, METRICS, Cell, check_done
 from leadlens.training import recipe
 from leadlens.training.devices import choose_device, uses_bfloat16, versions
 from leadlens.training.fit import predict
+from leadlens.training.memory import keep_memory
 from leadlens.training.save import save_trained
 
 BUNDLE = "bundle"
@@ -96,6 +97,7 @@ def run_cell(task: CellTask) -> float:
         return 0.0
     if task.device == "cpu":
         torch.set_num_threads(1)
+        keep_memory()
     folder, settings = task.cell.folder, task.cell.training
     folder.mkdir(parents=True, exist_ok=True)
     _begin(folder, identity)

@@ -25,6 +25,7 @@ from leadlens.simulate import CohortSettings
 from leadlens.study.plan import Cell
 from leadlens.study.settings import StudySettings
 from leadlens.training.devices import choose_device
+from leadlens.training.memory import keep_memory
 from leadlens.training.settings import TrainingSettings
 from leadlens.training.single import train_model
 
@@ -108,6 +109,7 @@ def pretrain(task: Pretraining, device: str) -> Path:
     if not task.is_done:
         if device == "cpu":
             torch.set_num_threads(1)
+            keep_memory()
         settings = IngestSettings(fs=task.cohort.fs, duration=task.cohort.duration)
         store = ingest(CohortSource(task.cohort), task.folder / "store", settings, LocalEngine(1))
         train_model(

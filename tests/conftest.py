@@ -1,6 +1,7 @@
 """Shared inputs: small recordings, WFDB files as the archives write them, and real data if any."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from leadlens.data.store import Store
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.simulate import CohortSettings
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every command that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

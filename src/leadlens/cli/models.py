@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from leadlens.cli.terminal import (
+    CurvesOption,
     DeviceOption,
     JsonOption,
     SetOption,
@@ -43,6 +44,7 @@ def train(
         int, typer.Option(min=1, help="Diagnoses with fewer recordings are not trained.")
     ] = 15,
     device: DeviceOption = "auto",
+    curves: CurvesOption = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +70,7 @@ def train(
             device=device,
             on_epoch=move,
             on_note=say if speaks() else None,
+            curves=curves,
         )
     if not speaks():
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leadlens.cli.terminal import (
+    CurvesOption,
     DeviceOption,
     JsonOption,
     SetOption,
@@ -65,6 +66,7 @@ def run(
     out_folder: OutOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
+    curves: CurvesOption = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +76,7 @@ def run(
     for change in changes or ():
         words += ["--set", change]
     command = shlex.join(words)
-    _run(study, _folder(study, out_folder), workers, device, command, as_json)
+    _run(study, _folder(study, out_folder), workers, device, command, as_json, curves)
 
 
 def demo(
@@ -110,6 +112,7 @@ def _run(
     device: str,
     command: str,
     as_json: bool,
+    curves: Path | None = None,
 ) -> None:
     """Run a study with progress, then print its table and the report's path."""
     from leadlens.errors import require_extra
@@ -119,11 +122,13 @@ def _run(
 
     for module in ("jinja2", "matplotlib"):
         require_extra(module, "report", "the study's report")
+    if curves is not None:
+        require_extra("tensorboard", "curves", "writing TensorBoard's curves")
 
     # A GPU is one: several processes on it would only wait for each other.
     n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
-        run_study(study, folder, n_workers, device, command, move, training.begin, say)
+        run_study(study, folder, n_workers, device, command, move, training.begin, say, curves)
     path = write_report(folder)
     _print_results(folder, path, as_json)
 

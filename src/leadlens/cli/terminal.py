@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,6 +22,9 @@ EngineOption = Annotated[
     str, typer.Option("--engine", help="local, or ray: the cluster of RAY_ADDRESS, or here.")
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+CurvesOption = Annotated[
+    Path | None, typer.Option("--curves", help="Folder for the epochs' curves, for TensorBoard.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: key=value (repeatable).")
 ]

@@ -21,6 +21,7 @@ from leadlens.evaluation.skill import skills_of
 from leadlens.files import read_json, write_json, written_beside
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
 from leadlens.training import recipe
+from leadlens.training.curves import curves_in
 from leadlens.training.devices import choose_device, uses_bfloat16, versions
 from leadlens.training.fit import predict
 from leadlens.training.memory import keep_memory
@@ -44,6 +45,7 @@ class CellTask:
         classes: codes that are trained.
         device: where to train, "cpu" or "cuda".
         start: folder of the model that training starts from, if any.
+        curves: folder for TensorBoard's curves, if they are wanted.
     """
 
     cell: Cell
@@ -53,6 +55,7 @@ class CellTask:
     classes: tuple[str, ...]
     device: str
     start: Path | None = None
+    curves: Path | None = None
 
     def identity(self, store: Store) -> dict[str, Any]:
         """Return what a finished cell must have been computed from."""
@@ -105,9 +108,13 @@ def run_cell(task: CellTask) -> float:
     device = choose_device(task.device)
     check_apart("training recordings", train.keys, f"tested fold {task.cell.tested}", test.keys)
     leak = test if settings.schedule == "published_plateau" else None
-    trained = recipe.train(
-        train, settings, device, folder, task.start, leak, lambda record: _log(folder, record)
-    )
+    with curves_in(task.curves) as draw:
+
+        def told(record: dict[str, float]) -> None:
+            _log(folder, record)
+            draw(record)
+
+        trained = recipe.train(train, settings, device, folder, task.start, leak, told)
     _write_metrics(folder, trained.history)
     said = predict(trained.network, test, device)
     _save_predictions(folder / PREDICTIONS, test, said, train, trained)

@@ -1,7 +1,7 @@
 """Running a study: data, rates, folds, then cells on several processes, then explanations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def run_study(
     on_progress: Callable[[int, int], None] | None = None,
     on_training: Callable[[list[Cell], list[Pretraining]], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    curves: Path | None = None,
 ) -> StudyData:
     """Compute everything of the study that is not done yet; return its data.
 
@@ -72,6 +73,7 @@ def run_study(
         on_training: called when training begins, with all cells, and with the models that are
             trained first, for cells to start from.
         on_note: called with what the user should know before training, line by line.
+        curves: folder for TensorBoard's curves of each cell, if they are wanted.
 
     Raises:
         ConfigError: settings that cannot work, or that are not those of the folder's study.
@@ -97,6 +99,8 @@ def run_study(
             if on_training:
                 on_training(cells, starts)
             pretrain_all(starts, engine, device)
+            if curves is not None:
+                tasks = [replace(each, curves=curves / each.cell.folder.name) for each in tasks]
             for _ in engine.map_items(run_cell, tasks):
                 pass
             if study.explain is not None:

@@ -22,6 +22,7 @@ from leadlens.evaluation.metrics import score
 from leadlens.evaluation.skill import skills_of
 from leadlens.files import write_json
 from leadlens.training import recipe
+from leadlens.training.curves import curves_in
 from leadlens.training.devices import choose_device
 from leadlens.training.fit import predict
 from leadlens.training.recipe import Trained
@@ -68,13 +69,14 @@ def train_model(
     min_positives: int = 15,
     on_epoch: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    curves: Path | None = None,
     world: World = ALONE,
 ) -> dict[str, Any]:
     """Train a model on a store, save it to `out`, and return its scores on what was held out.
 
     Interrupted, the same call goes on after the last finished epoch. Recordings of one patient or
     waveform are all trained on or all held out. With `hold_out` 0 nothing is scored: {}. What the
-    user should know before training is told to `on_note`.
+    user should know before training is told to `on_note`. TensorBoard's curves come into `curves`.
 
     Raises:
         ConfigError: settings that need a study, no diagnosis with enough recordings, or a finished
@@ -95,17 +97,15 @@ def train_model(
         on_note(note)
     if test is not None:
         check_apart("what is trained on", train.keys, "what is held out", test.keys)
-    trained = recipe.train(
-        train,
-        settings,
-        device,
-        out,
-        None if settings.start is None else Path(settings.start),
-        on_epoch=lambda record: (
-            on_epoch(int(record["epoch"]) + 1, settings.n_epochs) if on_epoch else None
-        ),
-        world=world,
-    )
+    with curves_in(curves) as draw:
+
+        def told(record: dict[str, float]) -> None:
+            draw(record)
+            if on_epoch is not None:
+                on_epoch(int(record["epoch"]) + 1, settings.n_epochs)
+
+        start = None if settings.start is None else Path(settings.start)
+        trained = recipe.train(train, settings, device, out, start, on_epoch=told, world=world)
     scores, held_out = ({}, None) if test is None else _tested(trained, test, device)
     if world.is_first:
         said = {"history": trained.history, "held_out": _jsonable(scores)}

@@ -1,0 +1,41 @@
+"""Curves of a training, for TensorBoard."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from leadlens.errors import require_extra
+
+
+@contextmanager
+def curves_in(folder: Path | None) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Give a listener that writes epochs' records into `folder`; with None one that does nothing.
+
+    A training that goes on after an interruption goes on with its curves: what they already say of
+    later epochs is dropped. To be seen with `tensorboard --logdir FOLDER`.
+
+    Raises:
+        MissingExtraError: TensorBoard is not installed.
+    """
+    if folder is None:
+        yield lambda record: None  # noqa: ARG005
+        return
+    require_extra("tensorboard", "curves", "writing TensorBoard's curves")
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    writers: list[SummaryWriter] = []
+
+    def draw(record: dict[str, float]) -> None:
+        epoch = int(record["epoch"]) + 1
+        if not writers:
+            writers.append(SummaryWriter(str(folder), purge_step=epoch))
+        for name, value in record.items():
+            if name != "epoch":
+                writers[0].add_scalar(name.replace("_", " "), value, epoch)
+        writers[0].flush()
+
+    try:
+        yield draw
+    finally:
+        for writer in writers:
+            writer.close()

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from leadlens.study.plan import plan_cells
-from leadlens.study.results import collect, write_results
+from leadlens.study.results import collect
 from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import read_study
+from leadlens.study.summary import write_results
 
 CHANGES = ("training.epochs=25", "axes.loss=[bce]", "explain=null")
 RUN = "from leadlens.cli import main; main()"

@@ -19,9 +19,10 @@ from leadlens.errors import ConfigError, LeadlensError, StoreError
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
 from leadlens.study.plan import Cell, explained_cells, plan_cells
-from leadlens.study.results import collect, write_results
+from leadlens.study.results import collect
 from leadlens.study.run import describe_data, finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
+from leadlens.study.summary import write_results
 from leadlens.training import recipe
 
 

@@ -13,9 +13,10 @@ from leadlens.study import pretraining as pretraining_module
 from leadlens.study.cell import load_predictions
 from leadlens.study.plan import Cell, plan_cells
 from leadlens.study.pretraining import Pretraining, pretrain, pretraining_of, to_pretrain
-from leadlens.study.results import collect, write_results
+from leadlens.study.results import collect
 from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import StudySettings, training_settings
+from leadlens.study.summary import write_results
 
 TINY = {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (9, 5)}
 

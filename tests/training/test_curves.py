@@ -1,5 +1,6 @@
 """Curves of a training, as TensorBoard reads them."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -68,15 +69,18 @@ def test_each_cell_of_a_study_has_its_curves(small_store: Store, tmp_path: Path)
         "folds": {"k": 2},
         "preset": "small",
         "training": {"model": TINY, "epochs": 2},
-        "axes": {"fs": [50]},
+        "axes": {"fs": [50], "batch_size": [8, 16]},
     })  # fmt: skip
     folder = tmp_path / "curves"
     run_study(study, tmp_path / "study", n_workers=1, device="cpu", curves=folder)
     _, _, tasks = finished_study(tmp_path / "study")
-    assert len(tasks) == 2
+    assert len(tasks) == 4
     for task in tasks:
-        drawn = points(folder / task.cell.folder.name, "loss")
-        assert len(drawn) == (task.cell.folder / METRICS).read_text().count("\n") == 2
+        drawn = points(folder / task.cell.name, "loss")
+        logged = (task.cell.folder / METRICS).read_text().splitlines()
+        assert [value for _, value in drawn] == pytest.approx(
+            [json.loads(x)["loss"] for x in logged]
+        )
 
 
 def test_a_missing_tensorboard_is_named_before_anything_is_trained(

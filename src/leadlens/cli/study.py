@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -192,7 +192,31 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
     title = f"{folder.resolve().name}: mean over folds \u00b1 SD; in brackets what guessing scores"
     headings = [COLUMNS[m].removesuffix(" score") for m in metrics]
     print_table(title, [*axes, *headings], rows, n_left=len(axes))
+    if results["contrasts"]:
+        _print_contrasts(results["contrasts"])
     out.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_contrasts(contrasts: list[dict[str, Any]]) -> None:
+    """Print how much better each condition is than the first."""
+    from leadlens.report.tables import difference_in_words
+
+    shown = ("auroc", "f1")
+    rows = [
+        [
+            contrast["name"].replace(",", ", "),
+            *(
+                difference_in_words(contrast["differences"][metric])
+                if metric in contrast["differences"]
+                else "\u2013"
+                for metric in shown
+            ),
+        ]
+        for contrast in contrasts
+    ]
+    baseline = contrasts[0]["baseline"].replace(",", ", ")
+    title = f"less {baseline}, on the same folds: mean [95 %], corrected resampled t-test"
+    print_table(title, ["", "AUROC", "F1"], rows)
 
 
 def _plus_minus(mean: float | None, sd: float | None) -> str:

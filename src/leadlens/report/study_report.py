@@ -19,6 +19,7 @@ from leadlens.report.map_figures import MapFigures, map_figures
 from leadlens.report.tables import (
     COLUMNS,
     class_rows,
+    contrast_rows,
     fold_rows,
     folds_in_words,
     n_merged_classes,
@@ -32,7 +33,7 @@ from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
 from leadlens.study.plan import DONE, axis_text, explained_cells
 from leadlens.study.published import PublishedStudy, published_study
-from leadlens.study.results import ConditionResult, Results, collect, write_results
+from leadlens.study.results import ConditionResult, Results, collect
 from leadlens.study.run import (
     COMMAND,
     EXPLANATIONS,
@@ -41,6 +42,7 @@ from leadlens.study.run import (
     finished_study,
 )
 from leadlens.study.settings import StudySettings
+from leadlens.study.summary import write_results
 from leadlens.training.settings import TrainingSettings
 
 REPORT = "report.html"
@@ -74,6 +76,7 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "results": results,
         "table": result_rows(results, compared),
         "columns": COLUMNS,
+        "contrasts": contrast_rows(results),
         "fold_rows": fold_rows(results),
         "compared": compared,
         "n_merged": n_merged_classes(data.classes),

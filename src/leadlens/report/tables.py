@@ -1,6 +1,6 @@
 """The tables of a study's report, and the warnings above them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from leadlens.data.folding.settings import folds_tested, listed
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
 from leadlens.study.cell import CellTask
+from leadlens.study.contrasts import METRICS, contrasts
 from leadlens.study.published import PublishedStudy
 from leadlens.study.results import ConditionResult, Results
 from leadlens.study.run import StudyData
@@ -64,6 +65,41 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
             TableRow(f"{compared.name}: {label}", "published", str(compared.n_folds), cells)
         )
     return rows
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """One row of the table of differences from the first condition."""
+
+    label: str
+    n_seeds: int
+    cells: tuple[str, ...]
+
+
+def contrast_rows(results: Results) -> tuple[str, list[ContrastRow]]:
+    """Return what is taken off, and each other condition's differences, in words."""
+    found = contrasts(results)
+    rows = [
+        ContrastRow(
+            contrast.name.replace(",", ", "),
+            contrast.n_seeds,
+            tuple(
+                difference_in_words(asdict(contrast.differences[metric]))
+                if metric in contrast.differences
+                else "\u2013"
+                for metric in METRICS
+            ),
+        )
+        for contrast in found
+    ]
+    return (found[0].baseline.replace(",", ", ") if found else ""), rows
+
+
+def difference_in_words(difference: dict[str, Any]) -> str:
+    """Return a difference with its interval and p-value."""
+    low, high, p = (difference[name] for name in ("low", "high", "p"))
+    said = "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    return f"{difference['mean']:+.3f} [{low:+.3f}, {high:+.3f}], p {said}"
 
 
 def warnings_of(study: StudySettings, data: StudyData, tasks: list[CellTask]) -> list[str]:

@@ -1,18 +1,14 @@
 """Results: all figures of a study, computed from the predictions that its cells kept."""
 
-import csv
-import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from leadlens.ecg.diagnoses import diagnosis
 from leadlens.evaluation.challenge import challenge_score
-from leadlens.evaluation.metrics import PER_CLASS, Scores, floors, score
+from leadlens.evaluation.metrics import Scores, floors, score
 from leadlens.evaluation.statistics import mean_auroc_interval
-from leadlens.files import read_json, write_json, write_text
+from leadlens.files import read_json
 from leadlens.study.cell import Predictions, load_predictions
 from leadlens.study.plan import DONE, Cell, condition_name
 
@@ -21,12 +17,21 @@ MACRO = ("auroc", "auprc", "f1", "accuracy", "subset_accuracy", "challenge")
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """One finished cell: its scores, and the floors on the same recordings."""
+    """One finished cell.
+
+    Attributes:
+        cell: the cell.
+        scores: on the tested recordings.
+        floors: what guessing scores on them.
+        seconds: of its training.
+        test_share: tested recordings over trained ones.
+    """
 
     cell: Cell
     scores: Scores
     floors: dict[str, Scores]
     seconds: float
+    test_share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,67 +113,16 @@ def _fold(cell: Cell, classes: tuple[str, ...]) -> FoldResult:
     }
     for name, floor in lowest.items():
         floor.macro["challenge"] = _challenge(said, always[name], classes)
-    return FoldResult(cell, scores, lowest, read_json(cell.folder / DONE)["seconds"])
+    done, n_tested = read_json(cell.folder / DONE), len(said.labels)
+    share = n_tested / (done["identity"]["n_recordings"] - n_tested)
+    return FoldResult(cell, scores, lowest, done["seconds"], share)
 
 
 def _challenge(said: Predictions, decisions: np.ndarray, classes: tuple[str, ...]) -> float:
     return challenge_score(said.labels, said.label_mask, decisions, classes)
 
 
-def write_results(results: Results, folder: Path) -> dict[str, Any]:
-    """Write `results.json` and `results.csv` into the study's folder; return the former."""
-    summary = {
-        "n_cells": results.n_cells,
-        "n_done": results.n_done,
-        "classes": list(results.classes),
-        "conditions": [_summary(condition) for condition in results.conditions],
-    }
-    write_json(folder / "results.json", summary)
-    write_text(folder / "results.csv", _table(results))
-    return summary
-
-
-def _summary(condition: ConditionResult) -> dict[str, Any]:
-    """Return one condition's macro figures as JSON values."""
-    return {
-        "name": condition.name,
-        "condition": condition.condition,
-        "folds": len(condition.folds),
-        "mean": {metric: _json(condition.mean(metric)) for metric in MACRO},
-        "sd": {metric: _json(condition.sd(metric)) for metric in MACRO},
-        "floors": {
-            name: {metric: _json(condition.floor(name, metric)) for metric in MACRO}
-            for name in condition.folds[0].floors
-        },
-        "seconds": round(sum(fold.seconds for fold in condition.folds), 2),
-    }
-
-
-def _table(results: Results) -> str:
-    """Return every fold's figures as CSV: macro (class empty) and per class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["condition", "fold", "metric", "class", "abbreviation", "value", "n_positive"])
-    for condition in results.conditions:
-        for fold in condition.folds:
-            head = [condition.name, fold.cell.tested]
-            for metric in MACRO:
-                writer.writerow([*head, metric, "", "", fold.scores.macro[metric], ""])
-            for metric in PER_CLASS:
-                for column, code in enumerate(results.classes):
-                    value = fold.scores.per_class[metric][column]
-                    n = int(fold.scores.n_positive[column])
-                    name = diagnosis(code).abbreviation
-                    writer.writerow([*head, metric, code, name, float(value), n])
-    return text.getvalue()
-
-
 def _mean(values: list[float]) -> float:
     """Return the mean of what is not NaN; NaN when nothing is left."""
     present = [value for value in values if not np.isnan(value)]
     return float(np.mean(present)) if present else float("nan")
-
-
-def _json(value: float) -> float | None:
-    """Return a number for JSON, which has no NaN."""
-    return None if np.isnan(value) else round(value, 6)

@@ -100,7 +100,7 @@ def run_study(
                 on_training(cells, starts)
             pretrain_all(starts, engine, device)
             if curves is not None:
-                tasks = [replace(each, curves=curves / each.cell.folder.name) for each in tasks]
+                tasks = [replace(each, curves=curves / each.cell.name) for each in tasks]
             for _ in engine.map_items(run_cell, tasks):
                 pass
             if study.explain is not None:

@@ -1,0 +1,69 @@
+"""The figures of a study as files: results.json for programmes, results.csv for tables."""
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leadlens.ecg.diagnoses import diagnosis
+from leadlens.evaluation.metrics import PER_CLASS
+from leadlens.files import write_json, write_text
+from leadlens.study.contrasts import contrasts
+from leadlens.study.results import MACRO, ConditionResult, Results
+
+
+def write_results(results: Results, folder: Path) -> dict[str, Any]:
+    """Write `results.json` and `results.csv` into the study's folder; return the former."""
+    summary = {
+        "n_cells": results.n_cells,
+        "n_done": results.n_done,
+        "classes": list(results.classes),
+        "conditions": [_summary(condition) for condition in results.conditions],
+        "contrasts": [asdict(contrast) for contrast in contrasts(results)],
+    }
+    write_json(folder / "results.json", summary)
+    write_text(folder / "results.csv", _table(results))
+    return summary
+
+
+def _summary(condition: ConditionResult) -> dict[str, Any]:
+    """Return one condition's macro figures as JSON values."""
+    return {
+        "name": condition.name,
+        "condition": condition.condition,
+        "folds": len(condition.folds),
+        "mean": {metric: _json(condition.mean(metric)) for metric in MACRO},
+        "sd": {metric: _json(condition.sd(metric)) for metric in MACRO},
+        "floors": {
+            name: {metric: _json(condition.floor(name, metric)) for metric in MACRO}
+            for name in condition.folds[0].floors
+        },
+        "seconds": round(sum(fold.seconds for fold in condition.folds), 2),
+    }
+
+
+def _table(results: Results) -> str:
+    """Return every fold's figures as CSV: macro (class empty) and per class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["condition", "fold", "metric", "class", "abbreviation", "value", "n_positive"])
+    for condition in results.conditions:
+        for fold in condition.folds:
+            head = [condition.name, fold.cell.tested]
+            for metric in MACRO:
+                writer.writerow([*head, metric, "", "", fold.scores.macro[metric], ""])
+            for metric in PER_CLASS:
+                for column, code in enumerate(results.classes):
+                    value = fold.scores.per_class[metric][column]
+                    n = int(fold.scores.n_positive[column])
+                    name = diagnosis(code).abbreviation
+                    writer.writerow([*head, metric, code, name, float(value), n])
+    return text.getvalue()
+
+
+def _json(value: float) -> float | None:
+    """Return a number for JSON, which has no NaN."""
+    return None if np.isnan(value) else round(value, 6)

@@ -134,7 +134,7 @@ PRESETS: dict[str, TrainingSettings] = {
     # Twenty times faster to train on a processor than InceptionTime, and sees seconds at once.
     "resnet": TrainingSettings(model=ResNetSettings(), batch_size=64, epochs=10),
     "inception_time": TrainingSettings(),
-    # Put together from what is known to help; studies/best_vs_paper.yaml measures whether it does.
+    # Put together from what is known to help; measured by studies/best_vs_paper.yaml (findings.md).
     # For recordings without amplitude: normalisation lead_zscore.
     "best": TrainingSettings(
         model=ResNetSettings(),

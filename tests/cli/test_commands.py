@@ -469,11 +469,19 @@ def test_training_names_diagnoses_that_batches_do_not_show_a_soft_f1(
     assert load_bundle("b").config.training["loss"] == {"name": "soft_f1", "memory": 0.9}
 
 
+def test_training_writes_curves_where_they_are_wanted(
+    leadlens: Callable[..., Outcome], tiny_study: Path
+) -> None:
+    words = ("train", tiny_study / "store", "--min-positives", "8", *TINY)
+    assert leadlens(*words, "--out", "a", "--curves", "curves").code == 0
+    assert len(list(Path("curves").glob("events.*"))) == 1
+
+
 def test_what_a_study_notes_is_printed_on_stderr(
     leadlens: Callable[..., Outcome], study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def noted(*args: Any) -> None:
-        args[-1]("[bce] a note")
+    def noted(*_: Any, on_note: Callable[[str], None], **__: Any) -> None:
+        on_note("[bce] a note")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("leadlens.study.run.run_study", noted)

@@ -128,7 +128,17 @@ def _run(
     # A GPU is one: several processes on it would only wait for each other.
     n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
-        run_study(study, folder, n_workers, device, command, move, training.begin, say, curves)
+        run_study(
+            study,
+            folder,
+            n_workers,
+            device,
+            command,
+            on_progress=move,
+            on_training=training.begin,
+            on_note=say,
+            curves=curves,
+        )
     path = write_report(folder)
     _print_results(folder, path, as_json)
 

@@ -36,6 +36,7 @@ from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.errors import SignalError
 from leadlens.evaluation.skill import skills_of
+from leadlens.explain.explainers import PERTURBATION
 from leadlens.explain.gates import attribution_gate, explanation_gate, held_out_gate
 from leadlens.explain.judge import judge
 from leadlens.explain.sanity import hum
@@ -208,7 +209,8 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=160, help="ECGs explained by the reference; an "
                         "eighth of them by each other network")  # fmt: skip
     parser.add_argument("--networks", type=int, default=3, help="networks of each other kind")
-    parser.add_argument("--method", default=ExplainSettings().method, help="of the explanations")
+    parser.add_argument("--method", default=ExplainSettings().method, choices=PERTURBATION,
+                        help="of the explanations")  # fmt: skip
     add_model_options(parser)
     parser.set_defaults(out=Path("runs/explain_gates"))
     options = parser.parse_args()

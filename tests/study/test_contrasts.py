@@ -1,36 +1,34 @@
 """How much better a condition is than the first, fold by fold."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from small_studies import small_study
 
 from leadlens.data.store import Store
 from leadlens.evaluation.comparison import corrected_t_test
+from leadlens.report.study_report import write_report
 from leadlens.report.tables import contrast_rows
 from leadlens.study.contrasts import contrasts
 from leadlens.study.plan import DONE
 from leadlens.study.results import Results, collect
 from leadlens.study.run import finished_study, run_study
-from leadlens.study.settings import StudySettings
 from leadlens.study.summary import write_results
-
-TINY = {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (9, 5)}
 
 
 def results_of(store: Store, folder: Path, **changes: Any) -> Results:
-    study = StudySettings.model_validate({
-        "name": "contrasts",
-        "question": "Which?",
-        "data": {"store": str(store.path), "min_positives": 8},
-        "folds": {"k": 3},
-        "preset": "small",
-        "training": {"model": TINY, "epochs": 1},
-        "axes": {"batch_size": [8, 16], "fs": [50], "seed": [0, 100]},
-        **changes,
-    })  # fmt: skip
+    axes = {"batch_size": [8, 16], "fs": [50], "seed": [0, 100]}
+    study = small_study(store, **{"folds": {"k": 3}, "axes": axes, **changes})
     run_study(study, folder, n_workers=1, device="cpu")
+    return finished(folder)
+
+
+def finished(folder: Path) -> Results:
     _, data, tasks = finished_study(folder)
     return collect([task.cell for task in tasks], data.classes)
 
@@ -48,18 +46,33 @@ def test_seeds_are_averaged_on_each_fold_and_folds_compared_with_the_first_condi
     assert share == pytest.approx(0.5, abs=0.05)
     assert found.differences["auroc"] == corrected_t_test(less, float(share))
 
-    summary = write_results(results, tmp_path)
-    (kept,) = summary["contrasts"]
+    (kept,) = write_results(results, tmp_path)["contrasts"]
     assert kept["differences"]["auroc"]["mean"] == pytest.approx(less.mean())
-    baseline, (row,) = contrast_rows(results)
-    assert (baseline, row.label) == ("batch_size=8, fs=50", "batch_size=16, fs=50")
-    assert row.cells[0].startswith(f"{less.mean():+.3f} [")
+
+
+def test_contrasts_are_told_in_the_report_and_on_the_terminal(
+    small_store: Store, tmp_path: Path
+) -> None:
+    (found,) = contrasts(results_of(small_store, tmp_path))
+    said = found.differences["auroc"]
+    words = f"{said.mean:+.3f} [{said.low:+.3f}, {said.high:+.3f}]"
+    shown = subprocess.check_output(
+        [sys.executable, "-m", "leadlens", "report", str(tmp_path)],
+        text=True, env={**os.environ, "COLUMNS": "160"},
+    )  # fmt: skip
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Less batch_size=8, fs=50, on the same folds" in report
+    assert f"<th>batch_size=16, fs=50</th><td>2</td><td>{words}" in report
+    assert "less batch_size=8, fs=50, on the same folds" in shown
+    assert words in shown
 
 
 def test_two_folds_are_too_few_to_compare(small_store: Store, tmp_path: Path) -> None:
     results = results_of(small_store, tmp_path, folds={"k": 2})
     assert contrasts(results) == []
-    assert contrast_rows(results) == ("", [])
+    assert contrast_rows(write_results(results, tmp_path)["contrasts"], ("auroc",)) == []
+    write_report(tmp_path)
+    assert "on the same folds" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_condition_with_an_unfinished_fold_is_not_compared(
@@ -68,8 +81,7 @@ def test_a_condition_with_an_unfinished_fold_is_not_compared(
     results = results_of(small_store, tmp_path)
     last = results.conditions[-1].folds[-1].cell
     (last.folder / DONE).unlink()
-    _, data, tasks = finished_study(tmp_path)
-    assert contrasts(collect([task.cell for task in tasks], data.classes)) == []
+    assert contrasts(finished(tmp_path)) == []
 
 
 def test_p_values_are_adjusted_for_the_number_of_comparisons(

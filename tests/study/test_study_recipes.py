@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_studies import small_study
 
 from leadlens.bundle import load_bundle
 from leadlens.data.store import Store
@@ -18,34 +19,24 @@ from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import StudySettings, training_settings
 from leadlens.study.summary import write_results
 
-TINY = {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (9, 5)}
-
 
 def study_of(store: Store, **changes: Any) -> StudySettings:
-    return StudySettings.model_validate(
-        {
-            "name": "recipes",
-            "question": "Which recipe?",
-            "data": {"store": str(store.path), "min_positives": 8},
-            "folds": {"k": 2},
-            "preset": "small",
-            "training": {"model": TINY, "epochs": 2, "normalisation": "lead_zscore"},
-            "recipes": {
-                "plain": {},
-                "tuned": {"inner": 0.25, "thresholds": "f1", "is_calibrated": True},
-                "started": {"start": "simulated", "epochs": 1},
-                "simulated": {"start": "simulated", "epochs": 0},
-            },
-            "pretraining": {
-                "simulated": {
-                    "simulate": {"n_recordings": 60, "seed": 9, "fs": 50},
-                    "training": {"epochs": 2},
-                }
-            },
-            "axes": {"recipe": ["plain", "tuned", "started", "simulated"], "fs": [50]},
-            **changes,
-        }
-    )
+    parts = {
+        "recipes": {
+            "plain": {},
+            "tuned": {"inner": 0.25, "thresholds": "f1", "is_calibrated": True},
+            "started": {"start": "simulated", "epochs": 1},
+            "simulated": {"start": "simulated", "epochs": 0},
+        },
+        "pretraining": {
+            "simulated": {
+                "simulate": {"n_recordings": 60, "seed": 9, "fs": 50},
+                "training": {"epochs": 2},
+            }
+        },
+        "axes": {"recipe": ["plain", "tuned", "started", "simulated"], "fs": [50]},
+    }
+    return small_study(store, **{**parts, **changes})
 
 
 def cells_of(cells: list[Cell], recipe: str) -> list[Cell]:

@@ -28,5 +28,5 @@ def test_a_step_asks_the_system_for_no_memory_that_the_step_before_freed() -> No
         how: int(subprocess.check_output([sys.executable, "-c", STEPS, how], text=True))
         for how in ("kept", "given back")
     }
-    # 20 steps of 4 tensors of 12 MB are 234,000 pages of 4 KB.
-    assert faults["kept"] < 20_000 < faults["given back"]
+    # Tens of thousands of pages of 4 KB, or hundreds of 2 MB, against next to none.
+    assert 10 * faults["kept"] < faults["given back"]

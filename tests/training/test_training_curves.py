@@ -5,17 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_studies import TINY, small_study
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leadlens.data.store import Store
-from leadlens.errors import MissingExtraError
+from leadlens.errors import ConfigError, MissingExtraError
 from leadlens.study.cell import METRICS
 from leadlens.study.run import finished_study, run_study
-from leadlens.study.settings import StudySettings
 from leadlens.training.curves import curves_in
 from leadlens.training.single import train_single
-
-TINY = {"name": "inception_time", "depth": 1, "n_filters": 2, "kernels": (9, 5)}
 
 
 def points(folder: Path, name: str) -> list[tuple[int, float]]:
@@ -62,15 +60,7 @@ def test_a_trained_model_has_its_losses_as_a_curve(small_store: Store, tmp_path:
 
 
 def test_each_cell_of_a_study_has_its_curves(small_store: Store, tmp_path: Path) -> None:
-    study = StudySettings.model_validate({
-        "name": "curves",
-        "question": "How do they learn?",
-        "data": {"store": str(small_store.path), "min_positives": 8},
-        "folds": {"k": 2},
-        "preset": "small",
-        "training": {"model": TINY, "epochs": 2},
-        "axes": {"fs": [50], "batch_size": [8, 16]},
-    })  # fmt: skip
+    study = small_study(small_store, axes={"fs": [50], "batch_size": [8, 16]})
     folder = tmp_path / "curves"
     run_study(study, tmp_path / "study", n_workers=1, device="cpu", curves=folder)
     _, _, tasks = finished_study(tmp_path / "study")
@@ -91,3 +81,16 @@ def test_a_missing_tensorboard_is_named_before_anything_is_trained(
         train_single(small_store.path, tmp_path / "model", "small", {"model": TINY, "epochs": 1},
                      min_positives=8, device="cpu", curves=tmp_path / "curves")  # fmt: skip
     assert not list(tmp_path.rglob("checkpoint*"))
+
+
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
+    small_store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    place = tmp_path / "file" / "curves"
+    with pytest.raises(ConfigError, match=f"no curves can be written into {place}"):
+        train_single(small_store.path, tmp_path / "model", "small", {"model": TINY, "epochs": 1},
+                     min_positives=8, device="cpu", curves=place)  # fmt: skip
+    with pytest.raises(ConfigError, match="give another folder"):
+        run_study(small_study(small_store), tmp_path / "study", 1, "cpu", curves=place)
+    assert not list(tmp_path.rglob("checkpoint*")) + list(tmp_path.rglob("metrics*"))

@@ -122,8 +122,6 @@ def _run(
 
     for module in ("jinja2", "matplotlib"):
         require_extra(module, "report", "the study's report")
-    if curves is not None:
-        require_extra("tensorboard", "curves", "writing TensorBoard's curves")
 
     # A GPU is one: several processes on it would only wait for each other.
     n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
@@ -168,6 +166,8 @@ class TrainingProgress:
             cohort, total = starts[0].cohort, sum(start.training.n_epochs for start in starts)
             title = f"pre-training {len(starts)} models on {cohort.n_recordings:,} simulated ECGs"
             self._follow(title, total, lambda: sum(start.n_epochs_done for start in starts))
+        if self._stop.is_set():
+            return
         total = sum(cell.training.n_epochs for cell in cells)
         title = f"training {len(cells)} cells"
         self._follow(title, total, lambda: sum(n_epochs_done(cell) for cell in cells))
@@ -209,24 +209,12 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
 
 def _print_contrasts(contrasts: list[dict[str, Any]]) -> None:
     """Print how much better each condition is than the first."""
-    from leadlens.report.tables import difference_in_words
+    from leadlens.report.tables import baseline_of, contrast_rows
 
-    shown = ("auroc", "f1")
-    rows = [
-        [
-            contrast["name"].replace(",", ", "),
-            *(
-                difference_in_words(contrast["differences"][metric])
-                if metric in contrast["differences"]
-                else "\u2013"
-                for metric in shown
-            ),
-        ]
-        for contrast in contrasts
-    ]
-    baseline = contrasts[0]["baseline"].replace(",", ", ")
+    rows = contrast_rows(contrasts, ("auroc", "f1"))
+    baseline = baseline_of(contrasts)
     title = f"less {baseline}, on the same folds: mean [95 %], corrected resampled t-test"
-    print_table(title, ["", "AUROC", "F1"], rows)
+    print_table(title, ["", "seeds", "AUROC", "F1"], rows)
 
 
 def _plus_minus(mean: float | None, sd: float | None) -> str:

@@ -17,7 +17,8 @@ _BITS: Final = {
     torch.float32: torch.int32,
     torch.float64: torch.int64,
 }
-"""Integers as wide as numbers: processors compare those of 16 bits four times as fast."""
+"""Integers as wide as numbers: a processor compares those of 16 bits many at a time, and converts
+bfloat16 numbers first."""
 _IN_CACHE: Final = 2**18
 """Values that stay in a processor's cache with what is made of them."""
 
@@ -104,7 +105,7 @@ def _parts(window: Window, rows: Tensor, *others: Tensor) -> Iterator[tuple[Tens
 def _ordered(values: Tensor) -> Tensor:
     """Return integers in the order of `values`; what is not a number comes last, to be seen."""
     turned = _turned(values.view(_BITS[values.dtype]))
-    if turned.numel() and int(turned.amin()) < 0:
+    if _has_negative(turned):
         turned = turned.masked_fill(values.isnan(), torch.iinfo(turned.dtype).max)
     return turned
 
@@ -114,10 +115,17 @@ def _turned(bits: Tensor) -> Tensor:
 
     After a rectifier nothing is to be turned: seen at the price of one pass.
     """
-    if bits.numel() == 0 or int(bits.amin()) >= 0:
+    if not _has_negative(bits):
         return bits
     info = torch.iinfo(bits.dtype)
     return bits ^ ((bits >> (info.bits - 1)) & info.max)
+
+
+def _has_negative(integers: Tensor) -> bool:
+    """Return whether any may be negative; of a GPU's it is not asked, as that would be waiting."""
+    if integers.device.type != "cpu":
+        return True
+    return integers.numel() > 0 and int(integers.amin()) < 0
 
 
 def _maxima(signal: Tensor, window: Window) -> Tensor:

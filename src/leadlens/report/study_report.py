@@ -18,6 +18,7 @@ from leadlens.report.html import render
 from leadlens.report.map_figures import MapFigures, map_figures
 from leadlens.report.tables import (
     COLUMNS,
+    baseline_of,
     class_rows,
     contrast_rows,
     fold_rows,
@@ -29,6 +30,7 @@ from leadlens.report.tables import (
     warnings_of,
 )
 from leadlens.study.cell import CellTask
+from leadlens.study.contrasts import METRICS
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
 from leadlens.study.plan import DONE, axis_text, explained_cells
@@ -64,7 +66,7 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
     results = collect([task.cell for task in tasks], data.classes)
     if not results.conditions:
         raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
-    write_results(results, folder)
+    summary = write_results(results, folder)
     compared = published_study(study.compare) if study.compare else None
     explained = _explained_tasks(study, tasks)
     explanations, why_not = _explanations(study, explained, folder)
@@ -76,7 +78,9 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "results": results,
         "table": result_rows(results, compared),
         "columns": COLUMNS,
-        "contrasts": contrast_rows(results),
+        "contrasts": contrast_rows(summary["contrasts"], METRICS),
+        "contrast_metrics": METRICS,
+        "baseline": baseline_of(summary["contrasts"]),
         "fold_rows": fold_rows(results),
         "compared": compared,
         "n_merged": n_merged_classes(data.classes),

@@ -1,6 +1,6 @@
 """The tables of a study's report, and the warnings above them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from leadlens.data.folding.settings import folds_tested, listed
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
 from leadlens.study.cell import CellTask
-from leadlens.study.contrasts import METRICS, contrasts
 from leadlens.study.published import PublishedStudy
 from leadlens.study.results import ConditionResult, Results
 from leadlens.study.run import StudyData
@@ -67,36 +66,27 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
     return rows
 
 
-@dataclass(frozen=True)
-class ContrastRow:
-    """One row of the table of differences from the first condition."""
-
-    label: str
-    n_seeds: int
-    cells: tuple[str, ...]
+def baseline_of(contrasts: list[dict[str, Any]]) -> str:
+    """Return what results.json's contrasts are taken from; "" where there are none."""
+    return contrasts[0]["baseline"].replace(",", ", ") if contrasts else ""
 
 
-def contrast_rows(results: Results) -> tuple[str, list[ContrastRow]]:
-    """Return what is taken off, and each other condition's differences, in words."""
-    found = contrasts(results)
-    rows = [
-        ContrastRow(
-            contrast.name.replace(",", ", "),
-            contrast.n_seeds,
-            tuple(
-                difference_in_words(asdict(contrast.differences[metric]))
-                if metric in contrast.differences
-                else "\u2013"
-                for metric in METRICS
-            ),
-        )
-        for contrast in found
+def contrast_rows(contrasts: list[dict[str, Any]], metrics: tuple[str, ...]) -> list[list[str]]:
+    """Return for each of results.json's contrasts its name, its seeds, and differences in words."""
+    return [
+        [
+            contrast["name"].replace(",", ", "),
+            str(contrast["n_seeds"]),
+            *(_difference(contrast["differences"].get(metric)) for metric in metrics),
+        ]
+        for contrast in contrasts
     ]
-    return (found[0].baseline.replace(",", ", ") if found else ""), rows
 
 
-def difference_in_words(difference: dict[str, Any]) -> str:
-    """Return a difference with its interval and p-value."""
+def _difference(difference: dict[str, Any] | None) -> str:
+    """Return a difference with its interval and p-value; a dash where a fold has no score."""
+    if difference is None:
+        return "\u2013"
     low, high, p = (difference[name] for name in ("low", "high", "p"))
     said = "< 0.001" if p < 0.001 else f"= {p:.3f}"
     return f"{difference['mean']:+.3f} [{low:+.3f}, {high:+.3f}], p {said}"

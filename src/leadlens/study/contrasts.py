@@ -44,25 +44,25 @@ def contrasts(results: Results) -> list[Contrast]:
     if len(tested) < MIN_FOLDS or any(fold.cell.source for fold in results.conditions[0].folds):
         return []
     share = float(np.mean([fold.test_share for fold in results.conditions[0].folds]))
-    found = []
-    for name in others:
-        if folds[name] != tested:
-            continue
-        less = {
-            m: _values(groups[name], m, tested) - _values(groups[first], m, tested) for m in METRICS
-        }
-        differences = {
-            metric: corrected_t_test(values, share)
-            for metric, values in less.items()
+    compared = [name for name in others if folds[name] == tested]
+    found: dict[str, dict[str, Difference]] = {name: {} for name in compared}
+    for metric in METRICS:
+        base = _values(groups[first], metric, tested)
+        less = {name: _values(groups[name], metric, tested) - base for name in compared}
+        tests = {
+            name: corrected_t_test(values, share)
+            for name, values in less.items()
             if np.isfinite(values).all()
         }
-        found.append(Contrast(name, first, len(groups[name]), differences))
-    return _adjusted(found)
+        adjusted = holm([test.p for test in tests.values()])
+        for (name, test), p in zip(tests.items(), adjusted, strict=True):
+            found[name][metric] = replace(test, p=p)
+    return [Contrast(name, first, len(groups[name]), found[name]) for name in compared]
 
 
 def _without_seed(condition: dict[str, Any]) -> str:
     """Return a condition's name but for the seed."""
-    return condition_name({k: v for k, v in condition.items() if k != "seed"}) or "seed"
+    return condition_name({k: v for k, v in condition.items() if k != "seed"})
 
 
 def _complete_folds(group: list[ConditionResult]) -> list[int]:
@@ -84,13 +84,3 @@ def _values(group: list[ConditionResult], metric: str, tested: list[int]) -> np.
         ],
         axis=0,
     )
-
-
-def _adjusted(found: list[Contrast]) -> list[Contrast]:
-    """Return the contrasts with p-values adjusted for their number, metric by metric."""
-    for metric in METRICS:
-        having = [contrast for contrast in found if metric in contrast.differences]
-        raised = holm([contrast.differences[metric].p for contrast in having])
-        for contrast, p in zip(having, raised, strict=True):
-            contrast.differences[metric] = replace(contrast.differences[metric], p=p)
-    return found

@@ -2,7 +2,7 @@
 
 pretrained/<name>-<hash>/store   the cohort
 pretrained/<name>-<hash>/model   the model, a bundle
-pretrained/<name>-<hash>/progress.json   its epochs so far, while it is trained
+pretrained/<name>-<hash>/progress.json   its epochs so far
 """
 
 import json
@@ -122,7 +122,6 @@ def pretrain(task: Pretraining, device: str) -> Path:
             min_positives=1,
             on_epoch=lambda done, _: write_json(task.folder / PROGRESS, {"epochs": done}),
         )
-        (task.folder / PROGRESS).unlink(missing_ok=True)
     return task.model
 
 

@@ -24,6 +24,7 @@ from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
 from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
 from leadlens.study.pretraining import Pretraining, pretrain_all, pretraining_of, to_pretrain
 from leadlens.study.settings import StudySettings
+from leadlens.training.curves import prepare as prepare_curves
 from leadlens.training.devices import choose_device
 from leadlens.training.thin import thin_note
 
@@ -77,10 +78,13 @@ def run_study(
 
     Raises:
         ConfigError: settings that cannot work, or that are not those of the folder's study.
+        MissingExtraError: curves are wanted, and TensorBoard is not installed.
         StoreError: the store or the fold file is missing or damaged.
     """
     engine = LocalEngine(n_workers)
     cells = plan_cells(study, folder)
+    if curves is not None:
+        prepare_curves(curves)
     device = choose_device(device).type
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")

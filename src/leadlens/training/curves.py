@@ -4,7 +4,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from leadlens.errors import require_extra
+from leadlens.errors import ConfigError, require_extra
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, before anything is trained for it.
+
+    Raises:
+        MissingExtraError: TensorBoard is not installed.
+        ConfigError: no folder can be there.
+    """
+    require_extra("tensorboard", "curves", "writing TensorBoard's curves")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"no curves can be written into {folder} ({error.strerror}): give another folder"
+        ) from error
 
 
 @contextmanager
@@ -16,11 +32,12 @@ def curves_in(folder: Path | None) -> Iterator[Callable[[dict[str, float]], None
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
+        ConfigError: no folder can be there.
     """
     if folder is None:
         yield lambda record: None  # noqa: ARG005
         return
-    require_extra("tensorboard", "curves", "writing TensorBoard's curves")
+    prepare(folder)
     from torch.utils.tensorboard.writer import SummaryWriter
 
     writers: list[SummaryWriter] = []

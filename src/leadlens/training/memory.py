@@ -14,8 +14,8 @@ def keep_memory() -> None:
     """Let this process keep the memory that it frees, and ask for it in large pages.
 
     Every step of a training makes and drops the same tensors of some 10 MB. By default glibc gives
-    each back to the system, which then clears it page by page again: a tenth of a step. Only for
-    processes that train: it is said to the whole process. Does nothing where the C library is
+    each back to the system, which then clears it page by page again. Only for processes
+    that train: it is said to the whole process. Does nothing where the C library is
     another; large pages need a call before PyTorch first allocates.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -23,6 +23,7 @@ from leadlens.evaluation.skill import skills_of
 from leadlens.files import write_json
 from leadlens.training import recipe
 from leadlens.training.curves import curves_in
+from leadlens.training.curves import prepare as prepare_curves
 from leadlens.training.devices import choose_device
 from leadlens.training.fit import predict
 from leadlens.training.recipe import Trained
@@ -86,6 +87,8 @@ def train_model(
         raise ConfigError("'published_plateau' needs a fold to leak from: use a study")
     if (out / CONFIG).exists():
         raise ConfigError(f"{out} holds a finished model: choose another --out")
+    if curves is not None:
+        prepare_curves(curves)
     source = open_store(store_path, verify=world.is_first)
     classes = _classes(source, min_positives)
     rate = fs or source.fs

@@ -1,6 +1,6 @@
 """Recordings a second in training and inference, beside Keras, tsai, aeon and the machine's floor.
 
-    python benchmarks/training.py [--quick] [--threads N] [--peers keras tsai aeon]
+    python benchmarks/training.py [--quick] [--threads N] [--rounds N] [--peers keras tsai aeon]
 
 Networks: `inception_time` (depth 6, 32 filters, kernels 40, 20, 10; binary cross-entropy, batches
 of 64) and `paper_inception` (double soft F1, batches of 30), each as its preset trains it, on
@@ -9,8 +9,10 @@ in `predict`; `infer_low` in the format of training, which explanations may use.
 float32, their default, each in a virtual environment of its own (`.venv-peers-keras` and so on);
 Keras also under its policy `mixed_bfloat16`. aeon's network is for one class of many: softmax.
 tsai's has kernels of 39, 19 and 9. `train_per_s_float32` is ours in the peers' number format. Every
-round measures one batch of each system, in turn; figures are medians, the range is beside them, a
-ratio is ours over theirs.
+round measures each system in turn, a batch uncounted and then some for a second; figures are
+medians, the range is beside them. A ratio is ours over theirs in the same round, so that a machine
+that is slower for a while is slower for both; the half of the rounds nearest to the median is
+beside it.
 
 The floor is the time that the model's FLOPs take at the machine's matrix rate in the same number
 format: 2 a multiplication in convolutions and dense layers, and three times the forward pass for a
@@ -33,10 +35,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pace import per_second
 from peers import peer_python
 from torch import Tensor, nn
 
 from leadlens.ecg.diagnoses import scored_codes
+from leadlens.ecg.person import PERSON_FEATURES
 from leadlens.engines.local import THREAD_VARIABLES, available_cores
 from leadlens.models.registry import build_loss, build_model
 from leadlens.training.devices import autocast, uses_bfloat16
@@ -56,7 +60,7 @@ Round = dict[str, float]
 """Recordings a second: of `train`, `infer` and, ours, `infer_low`."""
 
 
-def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
+def ours(settings: TrainingSettings, batch: int, seconds: float) -> Callable[[], Round]:
     """Return what measures one round of ours: a step of `fit`, then inference in both formats."""
     network = build_model(settings.model, N_LEADS, N_CLASSES)
     classes = scored_codes()
@@ -64,7 +68,8 @@ def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
     generator = torch.Generator().manual_seed(0)
     signal = torch.randn(batch, N_LEADS, N_SAMPLES, generator=generator)
     labels = (torch.rand(batch, N_CLASSES, generator=generator) < 0.1).float()
-    fed = Fed(signal, labels, torch.ones_like(labels), np.arange(batch))
+    person = torch.zeros(batch, len(PERSON_FEATURES))
+    fed = Fed(signal, labels, torch.ones_like(labels), person, np.arange(batch))
 
     def one_round() -> Round:
         network.train()
@@ -77,9 +82,7 @@ def ours(settings: TrainingSettings, batch: int) -> Callable[[], Round]:
         return found
 
     def rate(work: Callable[[], object]) -> float:
-        started = time.perf_counter()
-        work()
-        return batch / (time.perf_counter() - started)
+        return per_second(work, batch, seconds)
 
     return one_round
 
@@ -201,6 +204,19 @@ def told(name: str, found: list[Round]) -> Round:
     return middle
 
 
+def ratios_of(task: str, ours: list[Round], theirs: list[Round]) -> list[float]:
+    """Return our rate over theirs in every round that they lasted; `infer_low` over `infer`."""
+    named = task.removesuffix("_low")
+    return [mine[task] / other[named] for mine, other in zip(ours, theirs, strict=False)]
+
+
+def ratio_told(name: str, ratios: list[float]) -> float:
+    """Return the median ratio, printed with the quartiles of the rounds."""
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    print(f"  {name:24} {middle:6.2f} times ({low:.2f} to {high:.2f})", flush=True)
+    return round(float(middle), 2)
+
+
 def measure(
     network: str, pythons: dict[str, Path], options: argparse.Namespace, rates: dict[str, float]
 ) -> dict[str, float]:
@@ -209,20 +225,21 @@ def measure(
     batch = 8 if options.quick else settings.batch_size
     format_name = "bfloat16" if uses_bfloat16(CPU, settings.precision) else "float32"
     print(f"{network}, batches of {batch}, trained in {format_name}:", flush=True)
-    systems: dict[str, Callable[[], Round | str]] = {"ours": ours(settings, batch)}
+    seconds = 0.2 if options.quick else 1.0
+    systems: dict[str, Callable[[], Round | str]] = {"ours": ours(settings, batch, seconds)}
     if format_name != "float32":
         in_float32 = settings.model_copy(update={"precision": "float32"})
-        systems["ours_float32"] = ours(in_float32, batch)
+        systems["ours_float32"] = ours(in_float32, batch, seconds)
     with contextlib.ExitStack() as stack:
         for package, python in pythons.items():
             if package != "keras" and network != "inception_time":
                 continue
-            words = [package, network, "--batch", str(batch)]
+            words = [package, network, "--batch", str(batch), "--seconds", str(seconds)]
             systems[package] = stack.enter_context(peer(python, words, options.threads))
             if package == "keras" and not options.quick:
                 words += ["--policy", "mixed_bfloat16"]
                 systems["keras_bf16"] = stack.enter_context(peer(python, words, options.threads))
-        found = rounds(systems, 1 if options.quick else 5, rates)
+        found = rounds(systems, options.rounds, rates)
     middle = {name: told(name, each) for name, each in found.items()}
     flops = forward_flops(settings)
     print(f"  {flops / 2e9:.3f} GMAC a forward pass")
@@ -234,8 +251,8 @@ def measure(
         figures[f"{task}_floor"] = round(factor * flops * rate / rates[format_used], 3)
         for name in pythons.keys() | {"keras_bf16"}:
             if name in middle:
-                theirs = middle[name][task.removesuffix("_low")]
-                figures[f"{task}_ratio_{name}"] = round(rate / theirs, 2)
+                ratios = ratios_of(task, found["ours"], found[name])
+                figures[f"{task}_ratio_{name}"] = ratio_told(f"{task} over {name}", ratios)
         if "ours_float32" in middle:
             figures[f"{task}_per_s_float32"] = round(middle["ours_float32"][task], 1)
     return figures
@@ -248,9 +265,11 @@ def main() -> None:
         "--quick", action="store_true", help="batches of 8, once, one thread: under 60 s"
     )
     parser.add_argument("--threads", type=int, help="all cores unless --quick")
+    parser.add_argument("--rounds", type=int, help="of each system: 9, or 1 with --quick")
     parser.add_argument("--peers", nargs="*", choices=("keras", "tsai", "aeon"))
     options = parser.parse_args()
     options.threads = options.threads or (1 if options.quick else available_cores())
+    options.rounds = options.rounds or (1 if options.quick else 9)
     torch.set_num_threads(options.threads)
     keep_memory()
     chosen = options.peers

@@ -7,10 +7,10 @@ answer is one JSON line: recordings a second in training and in inference, or `l
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
+from pace import per_second
 
 N_LEADS, N_SAMPLES, N_CLASSES = 12, 750, 30
 Task = Callable[[], object]
@@ -79,14 +79,9 @@ def with_tsai(_network: str, _policy: str, batch: int) -> tuple[Task, Task]:
     return train, infer
 
 
-def one_round(train: Task, infer: Task, n: int) -> dict[str, float]:
+def one_round(train: Task, infer: Task, n: int, seconds: float) -> dict[str, float]:
     """Return recordings a second of both tasks."""
-    started = time.perf_counter()
-    train()
-    between = time.perf_counter()
-    infer()
-    ended = time.perf_counter()
-    return {"train": n / (between - started), "infer": n / (ended - between)}
+    return {"train": per_second(train, n, seconds), "infer": per_second(infer, n, seconds)}
 
 
 def main() -> None:
@@ -96,13 +91,14 @@ def main() -> None:
     parser.add_argument("network", choices=("inception_time", "paper_inception"))
     parser.add_argument("--policy", default="float32", help="number format, by Keras' name")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=1.0, help="that a task is repeated for")
     options = parser.parse_args()
     with_package = {"keras": with_keras, "aeon": with_aeon, "tsai": with_tsai}[options.package]
     try:
         tasks = with_package(options.network, options.policy, options.batch)
-        one_round(*tasks, options.batch)
+        one_round(*tasks, options.batch, 0.0)
         for _ in sys.stdin:
-            print(json.dumps(one_round(*tasks, options.batch)), flush=True)
+            print(json.dumps(one_round(*tasks, options.batch, options.seconds)), flush=True)
     except Exception as error:  # whatever it is: the peer is left out, and the reason printed
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         print(json.dumps({"left_out": reason}), flush=True)

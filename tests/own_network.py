@@ -56,3 +56,15 @@ class Broken(OwnNetwork):
 def not_a_module(n_leads: int, n_classes: int) -> dict[str, int]:
     """Return numbers."""
     return {"n_leads": n_leads, "n_classes": n_classes}
+
+
+class HeadOfAnotherName(nn.Module):
+    """A network whose last layer is called otherwise."""
+
+    def __init__(self, n_leads: int, n_classes: int) -> None:
+        super().__init__()
+        self.last = nn.Linear(n_leads, n_classes)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.last(signal.mean(dim=-1))

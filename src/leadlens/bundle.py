@@ -10,7 +10,7 @@ Only a network of one's own is code, and is imported when that is asked for.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from torch import nn
 
 import leadlens
 from leadlens.ecg.diagnoses import diagnosis
+from leadlens.ecg.person import person_features
 from leadlens.ecg.preprocess import Normalisation, apply_scale, check_units, scale_of
 from leadlens.ecg.recording import Recording, select_leads, standard_leads
 from leadlens.ecg.resample import ResampleMethod, resample
@@ -33,6 +34,7 @@ from leadlens.evaluation.skill import Skill
 from leadlens.files import hash_file, read_json, write_json, write_text, written_beside
 from leadlens.models.convolution import at_once
 from leadlens.models.ensemble import joined
+from leadlens.models.person import for_person
 from leadlens.models.registry import build_model
 from leadlens.models.settings import ImportedSettings, ModelSettings
 
@@ -59,7 +61,8 @@ class HeldOut(BaseModel):
 class BundleConfig(BaseModel):
     """Everything about a model but its weights.
 
-    `members` counts the networks of an ensemble; `held_out` is None where it was never tested.
+    `members` counts the networks of an ensemble; `takes_person` is whether age and sex are told to
+    them; `held_out` is None where the model was never tested.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +76,7 @@ class BundleConfig(BaseModel):
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
     members: int = 1
+    takes_person: bool = False
     trained_on: dict[str, Any]
     training: dict[str, Any]
     weights_sha256: str
@@ -102,7 +106,10 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A loaded model; `predict` takes any Recording that has its leads."""
+    """A loaded model; `predict` takes any Recording that has its leads.
+
+    A model that takes age and sex is told nothing of them but by `for_person` and `predict`.
+    """
 
     path: Path
     config: BundleConfig
@@ -133,6 +140,12 @@ class Bundle:
         starts = window_starts(signal.shape[1], n_window)
         return np.stack([cut_window(signal, start, n_window) for start in starts])
 
+    def for_person(self, age: float | None, sex: str | None) -> "Bundle":
+        """Return the model of this person's ECGs; itself, where it takes no age and sex."""
+        if not self.config.takes_person:
+            return self
+        return replace(self, model=for_person(self.model, person_features(age, sex)))
+
     def logits(
         self, signal: Float32[np.ndarray, "window lead time"]
     ) -> Float32[np.ndarray, "window class"]:
@@ -155,7 +168,8 @@ class Bundle:
 
     def predict(self, recording: Recording) -> Prediction:
         """Return probabilities (the mean over windows) and decisions for one recording."""
-        logits = self.logits(self.windows(recording)).astype(np.float64)
+        model = self.for_person(recording.age, recording.sex)
+        logits = model.logits(self.windows(recording)).astype(np.float64)
         probabilities = (1.0 / (1.0 + np.exp(-logits))).mean(axis=0).astype(np.float32)
         decisions = probabilities > np.array(self.config.thresholds, dtype=np.float32)
         return Prediction(recording.record_id, self.config.classes, probabilities, decisions)
@@ -211,7 +225,8 @@ def load_bundle(
         )
     sizes = len(config.leads), len(config.classes)
     model = joined([
-        build_model(config.model, *sizes, fs=config.fs) for _ in range(config.members)
+        build_model(config.model, *sizes, fs=config.fs, takes_person=config.takes_person)
+        for _ in range(config.members)
     ])  # fmt: skip
     try:
         model.load_state_dict(load_file(weights))
@@ -230,12 +245,13 @@ def model_card(config: BundleConfig) -> str:
         f"- {_name(code)} ({code}){skill}"
         for code, skill in zip(config.classes, skills, strict=True)
     )
+    person = "; age and sex, where they are known" if config.takes_person else ""
     facts = "\n".join(f"- {key}: {value}" for key, value in config.trained_on.items())
     return (
         f"# {config.model.name}, {len(config.classes)} diagnoses at {config.fs:g} Hz\n\n"
         f"{NOT_A_DEVICE}\n\n"
         f"Input: {config.duration:g} s of leads {', '.join(config.leads)} "
-        f"at {config.fs:g} Hz, scale `{config.normalisation}`.\n\n"
+        f"at {config.fs:g} Hz, scale `{config.normalisation}`{person}.\n\n"
         f"## Trained on\n\n{facts}\n\n## Diagnoses (SNOMED CT)\n\n"
         f"{tested}\n\n{names}\n\n"
         "## Limits\n\nIt knows only the diagnoses above, as its training data label them. "

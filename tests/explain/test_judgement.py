@@ -78,7 +78,7 @@ def files(folder: Path, numbers: Iterable[int] = range(12)) -> list[Path]:
 def judged(
     bundle: Bundle, paths: list[Path], settings: ExplainSettings, names: tuple[str, ...] = ()
 ) -> Judgement:
-    return judge_examples(bundle, find_examples(bundle, paths, names, settings, 99), settings)
+    return judge_examples(find_examples(bundle, paths, names, settings, 99), settings)
 
 
 def test_the_seed_chooses_the_files(folder: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_method_that_does_not_tell_leads_apart_has_no_model_truth(folder: Path
 def test_progress_is_told_for_every_explanation(folder: Path) -> None:
     bundle, told = model(SURE), []
     examples = find_examples(bundle, files(folder, range(3)), (), SETTINGS, 2)
-    judge_examples(bundle, examples, SETTINGS, lambda done, of: told.append((done, of)))
+    judge_examples(examples, SETTINGS, lambda done, of: told.append((done, of)))
     assert told == [(1, 2), (2, 2)]
 
 

@@ -1,5 +1,7 @@
 """Augmentation: physics, missing leads, levels, labels, and the same draws again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,12 +48,13 @@ def make_fed(
     mask = rng.random((n, 5)) < 0.8
     labels = (rng.random((n, 5)) < 0.4) & mask
     tensors = (torch.from_numpy(values.astype(np.float32)) for values in (signal, labels, mask))
-    return Fed(*tensors, np.arange(n))
+    person = torch.from_numpy(rng.normal(size=(n, 4)).astype(np.float32))
+    return Fed(*tensors, person, np.arange(n))
 
 
 def silent(fed: Fed, size: float) -> Fed:
     """Return the batch with one `size` everywhere, too small to count beside noise."""
-    return Fed(torch.full_like(fed.signal, size), fed.labels, fed.label_mask, fed.recordings)
+    return replace(fed, signal=torch.full_like(fed.signal, size))
 
 
 def augmented(
@@ -63,7 +66,7 @@ def augmented(
     seed: tuple[int, ...] = SEED,
 ) -> torch.Tensor:
     """Return only the signal."""
-    return augment(fed, settings, leads, normalisation, fs, seed)[0]
+    return augment(fed, settings, leads, normalisation, fs, seed).signal
 
 
 @pytest.mark.parametrize("name", AMPLITUDES)
@@ -81,11 +84,12 @@ def test_every_lead_set_and_scale_is_augmented_in_its_own_shape_and_kind(
     leads: tuple[str, ...], normalisation: Normalisation
 ) -> None:
     fed = make_fed(leads)
-    signal, labels, mask = augment(fed, EVERYTHING, leads, normalisation, 250.0, SEED)
-    assert signal.shape == fed.signal.shape
-    assert (signal.dtype, labels.dtype, mask.dtype) == (torch.float32,) * 3
-    assert signal.isfinite().all()
-    assert not torch.equal(signal, fed.signal)
+    changed = augment(fed, EVERYTHING, leads, normalisation, 250.0, SEED)
+    assert changed.signal.shape == fed.signal.shape
+    tensors = (changed.signal, changed.labels, changed.label_mask, changed.person)
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}
+    assert changed.signal.isfinite().all()
+    assert not torch.equal(changed.signal, fed.signal)
 
 
 @pytest.mark.parametrize("settings", [EVERYTHING, *map(only, SIZES)], ids=["all", *SIZES])
@@ -106,6 +110,7 @@ def test_what_goes_in_stays_as_it_is() -> None:
     assert torch.equal(fed.signal, kept.signal)
     assert torch.equal(fed.labels, kept.labels)
     assert torch.equal(fed.label_mask, kept.label_mask)
+    assert torch.equal(fed.person, kept.person)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +118,11 @@ def test_what_goes_in_stays_as_it_is() -> None:
 )
 def test_parts_without_a_probability_or_a_size_change_nothing(settings: AugmentSettings) -> None:
     fed = make_fed()
-    signal, labels, mask = augment(fed, settings, STANDARD_LEADS, "millivolt", 250.0, SEED)
-    assert torch.equal(signal, fed.signal)
-    assert torch.equal(labels, fed.labels)
-    assert torch.equal(mask, fed.label_mask)
+    same = augment(fed, settings, STANDARD_LEADS, "millivolt", 250.0, SEED)
+    assert torch.equal(same.signal, fed.signal)
+    assert torch.equal(same.labels, fed.labels)
+    assert torch.equal(same.label_mask, fed.label_mask)
+    assert torch.equal(same.person, fed.person)
 
 
 @pytest.mark.parametrize("name", [*NOISES, "gain"])
@@ -251,7 +257,8 @@ def test_mixed_labels_lie_between_and_belong_to_the_mixed_signals() -> None:
     fed = make_fed(n=200, n_samples=20)
     # The signal tells whose it is: recording k is k everywhere.
     fed.signal[:] = torch.arange(1.0, 201.0)[:, None, None]
-    signal, labels, _ = augment(fed, only("mixup", 0.5), STANDARD_LEADS, "millivolt", 100.0, SEED)
+    changed = augment(fed, only("mixup", 0.5), STANDARD_LEADS, "millivolt", 100.0, SEED)
+    signal, labels = changed.signal, changed.labels
     assert (labels >= 0).all()
     assert (labels <= 1).all()
     is_soft = ((labels > 0) & (labels < 1)).any(1)
@@ -275,7 +282,8 @@ def test_what_is_unknown_in_either_of_two_is_unknown_in_their_mixture() -> None:
     seen = set()
     for number in range(20):
         seed = (0, 0, number)
-        signal, _, mask = augment(fed, only("mixup", 0.5), STANDARD_LEADS, "millivolt", 100.0, seed)
+        changed = augment(fed, only("mixup", 0.5), STANDARD_LEADS, "millivolt", 100.0, seed)
+        signal, mask = changed.signal, changed.label_mask
         for row in range(2):
             is_mixed = not torch.equal(signal[row], fed.signal[row])
             assert torch.equal(mask[row], both if is_mixed else fed.label_mask[row])
@@ -294,7 +302,8 @@ SOFTLY = [
 
 @pytest.mark.parametrize("settings", SOFTLY, ids=lambda each: each.name)
 def test_every_loss_takes_soft_labels(settings: LossSettings) -> None:
-    _, labels, mask = augment(make_fed(), EVERYTHING, STANDARD_LEADS, "millivolt", 250.0, SEED)
+    fed = augment(make_fed(), EVERYTHING, STANDARD_LEADS, "millivolt", 250.0, SEED)
+    labels, mask = fed.labels, fed.label_mask
     logits = torch.zeros_like(labels, requires_grad=True)
     loss = build_loss(settings, tuple("abcdefghijkl"[: labels.shape[1]]))
     cost = loss(logits, labels, mask)

@@ -59,6 +59,7 @@ def test_a_device_makes_what_the_host_makes(
         torch.testing.assert_close(ours.signal, host.signal, rtol=1e-5, atol=1e-4)
         assert torch.equal(ours.labels, host.labels)
         assert torch.equal(ours.label_mask, host.label_mask)
+        assert torch.equal(ours.person, host.person)
         assert np.array_equal(ours.recordings, host.recordings)
 
 

@@ -60,6 +60,17 @@ def test_the_same_seed_gives_the_same_training_bit_for_bit(small_store: Store) -
     assert same_weights(first, again)
 
 
+def test_what_dropout_drops_follows_from_the_seed(small_store: Store) -> None:
+    settings = tiny(model={"name": "resnet", "n_filters": (4, 4), "dropout": 0.5})
+    torch.manual_seed(1)
+    first, _ = train(small_store, settings)
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    again, _ = train(small_store, settings)
+    assert same_weights(first, again)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_another_seed_gives_another_training(small_store: Store) -> None:
     _, history = train(small_store, tiny())
     _, other = train(small_store, tiny(seed=1))
@@ -99,10 +110,11 @@ class KilledError(Exception):
 @pytest.mark.parametrize("n_done", [1, 3])
 @pytest.mark.parametrize("loss", ["bce", {"name": "double_soft_f1", "memory": 0.9}])
 @pytest.mark.parametrize("schedule", ["one_cycle", "published_plateau"])
+@pytest.mark.parametrize("model", [TINY, {"name": "resnet", "n_filters": (4, 4), "dropout": 0.5}])
 def test_a_resumed_training_ends_as_the_uninterrupted_one(
-    small_store: Store, tmp_path: Path, schedule: str, loss: object, n_done: int
+    small_store: Store, tmp_path: Path, model: object, schedule: str, loss: object, n_done: int
 ) -> None:
-    settings = tiny(schedule=schedule, loss=loss)
+    settings = tiny(model=model, schedule=schedule, loss=loss)
     monitor = part(small_store, 64, 96, settings) if schedule == "published_plateau" else None
     whole, history = train(small_store, settings, monitor=monitor)
 

@@ -193,8 +193,8 @@ def test_a_model_that_does_not_know_a_diagnosis_cannot_be_taken_as_it_is(
     classes = (*known[:2], "713422000")  # atrial tachycardia, which no cohort has
     data = Dataset(small_store, np.arange(40), lead_set("12"), "millivolt", classes)
     with pytest.raises(ConfigError, match=r"does not know 713422000, and epochs=0"):
-        starting_weights(tiny_bundle, data, is_final=True)
-    weights = starting_weights(tiny_bundle, data)
+        starting_weights(tiny_bundle, data, tiny(start="model", epochs=0))
+    weights = starting_weights(tiny_bundle, data, tiny())
     assert weights is not None
     assert not any(name.startswith("head.") for name in weights)
 
@@ -204,7 +204,7 @@ def test_a_model_with_another_scale_or_of_another_size_is_no_start(
 ) -> None:
     other_scale = data_of(small_store, tiny(normalisation="lead_zscore"))
     with pytest.raises(ConfigError, match="start from a model with the same"):
-        starting_weights(tiny_bundle, other_scale)
+        starting_weights(tiny_bundle, other_scale, tiny())
     other_size = tiny(model={**TINY, "depth": 2})
     with pytest.raises(ConfigError, match="weights of another network"):
         recipe.train(data_of(small_store, other_size), other_size, CPU, tmp_path, tiny_bundle)

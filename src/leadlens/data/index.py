@@ -49,6 +49,11 @@ class IndexRow:
         """The recording's key: source and record_id."""
         return f"{self.source}/{self.record_id}"
 
+    @property
+    def years(self) -> float | None:
+        """The age in years, or None."""
+        return float(self.age) if self.age else None
+
 
 def index_row(recording: Recording, offset: float, leads: str, n_clipped: int) -> IndexRow:
     """Return the row of the window of `recording` that starts at `offset` seconds."""

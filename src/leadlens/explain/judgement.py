@@ -1,7 +1,7 @@
 """Judgement: an explainer's metric card on ECG files, and its truth where they are simulated."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Example:
 
     Attributes:
         file: where it is.
+        bundle: the model of this person's ECGs.
         signal: in mV (or relative units), as the model is shown it.
         units: of the signal.
         codes: explained.
@@ -38,6 +39,7 @@ class Example:
     """
 
     file: Path
+    bundle: Bundle
     signal: Float32[np.ndarray, "lead time"]
     units: Units
     codes: tuple[str, ...]
@@ -162,7 +164,6 @@ def find_examples(
 
 
 def judge_examples(
-    bundle: Bundle,
     examples: Examples,
     settings: ExplainSettings,
     on_progress: OnProgress | None = None,
@@ -172,7 +173,6 @@ def judge_examples(
     Where no number of masks is asked for, each ECG gets as many as `explain_ecg` gives it.
 
     Args:
-        bundle: the model.
         examples: from `find_examples` with the same settings.
         settings: the explainer and its players.
         on_progress: called with the explanations judged and their number.
@@ -190,7 +190,7 @@ def judge_examples(
     for example in examples.chosen:
         for code in example.codes:
             try:
-                judged.setdefault(code, []).append(_judge(bundle, example, code, chosen))
+                judged.setdefault(code, []).append(_judge(example, code, chosen))
                 explained.add(example.file)
             except SignalError as error:
                 left_out.append(f"{example.file}: {error}")
@@ -218,6 +218,7 @@ def _example(
 ) -> Example:
     """Return one file as an example; without codes where the model gives none that is wanted."""
     recording = read(file)
+    bundle = bundle.for_person(recording.age, recording.sex)
     signal = window_of(bundle, recording)
     logits = bundle.logits(signal[None])[0]
     if wanted and is_alone:
@@ -227,7 +228,7 @@ def _example(
     else:
         codes = asked_codes(bundle, logits, ())
     find = needed_evidence if settings.replacement == "healthy_twin" else evidence_of
-    return Example(file, signal, recording.units, codes, find(file, recording))
+    return Example(file, bundle, signal, recording.units, codes, find(file, recording))
 
 
 def _with_twins(example: Example, left_out: list[str]) -> Example:
@@ -241,7 +242,7 @@ def _with_twins(example: Example, left_out: list[str]) -> Example:
         if name not in there
     ]
     codes = tuple(code for code, name in names.items() if name in there)
-    return Example(example.file, example.signal, example.units, codes, stored)
+    return replace(example, codes=codes)
 
 
 def _none_found(files: Sequence[Path], names: tuple[str, ...], left_out: list[str]) -> str:
@@ -256,10 +257,10 @@ def _none_found(files: Sequence[Path], names: tuple[str, ...], left_out: list[st
 
 
 def _judge(
-    bundle: Bundle, example: Example, code: str, settings: ExplainSettings
+    example: Example, code: str, settings: ExplainSettings
 ) -> tuple[Judged, str | None, Agreement | None]:
     """Return one explanation with its card, why it is withheld, and how it agrees with truth."""
-    stored, signal = example.stored, example.signal
+    bundle, stored, signal = example.bundle, example.stored, example.signal
     column = bundle.config.classes.index(code)
     twin = None
     if settings.replacement == "healthy_twin" and stored is not None:

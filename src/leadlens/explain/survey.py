@@ -231,11 +231,13 @@ def _write_part(survey: Survey, folder: Path, hashes: tuple[str, str], number: i
         windows = store.windows_of[position]
         chosen = drawn_window(store.keys[position], len(windows), survey.settings.seed)
         signal = store.signal(windows[chosen : chosen + 1])[0, leads, :n_samples]
-        units: Units = "relative" if store.first_rows[position].units == "relative" else "mV"
+        row = store.first_rows[position]
+        units: Units = "relative" if row.units == "relative" else "mV"
+        model = bundle.for_person(row.years, row.sex)
         try:
             which = number * survey.part_size + place
             asked = None if survey.asked is None else survey.asked[which]
-            said = explain_window(bundle, signal, units, survey.settings, which, asked=asked)
+            said = explain_window(model, signal, units, survey.settings, which, asked=asked)
             found.append(said)
         except SignalError as error:
             refused.append(place)

@@ -45,6 +45,7 @@ def explain_ecg(
         ConfigError: the recording has no such window, or the settings do not fit it.
         SignalError: the players need beats, and none is found.
     """
+    bundle = bundle.for_person(recording.age, recording.sex)
     signal = window_of(bundle, recording, window)
     chosen = for_one_ecg(settings or ExplainSettings())
     return explain_window(bundle, signal, recording.units, chosen, without=without)

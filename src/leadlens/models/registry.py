@@ -22,6 +22,7 @@ from leadlens.models.loss_settings import (
 )
 from leadlens.models.losses import BatchLoss, Loss, MixedLoss, asymmetric, bce, focal
 from leadlens.models.paper_inception import PaperInception
+from leadlens.models.person import WithPerson, last_layer
 from leadlens.models.resnet import ResNet
 from leadlens.models.running_f1 import SoftF1
 from leadlens.models.settings import (
@@ -48,7 +49,13 @@ NETWORKS: Final[dict[type, Any]] = {
 
 
 def build_model(
-    settings: ModelSettings, n_leads: int, n_classes: int, seed: int = 0, fs: float | None = None
+    settings: ModelSettings,
+    n_leads: int,
+    n_classes: int,
+    seed: int = 0,
+    fs: float | None = None,
+    *,
+    takes_person: bool = False,
 ) -> nn.Module:
     """Return the network that `settings` describe, with weights drawn from `seed`.
 
@@ -58,17 +65,22 @@ def build_model(
         n_classes: columns of the logits.
         seed: of the weights.
         fs: the input's sampling rate in Hz; settings in seconds need it.
+        takes_person: whether age and sex are told to it beside the ECG (`WithPerson`).
 
     Raises:
         ConfigError: no leads or no classes; a setting in seconds that needs `fs`, or that no
-            network has at this rate; a network of one's own that cannot be imported or used.
+            network has at this rate; a network of one's own that cannot be imported or used, or to
+            whose logits no person can be added.
     """
     if n_leads < 1 or n_classes < 1:
         raise ConfigError(f"a network for {n_leads} leads and {n_classes} classes makes no sense")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: nn.Module = NETWORKS[type(settings)](settings, n_leads, n_classes, fs)
-    return network
+        if not takes_person:
+            return network
+        last_layer(network)
+        return WithPerson(network, n_classes)
 
 
 def min_samples(model: nn.Module) -> int:

@@ -50,8 +50,9 @@ def explain_file(
         figures: folder for each drawing as SVG and PNG, if they are wanted.
     """
     settings = checked(ExplainSettings, changes or {}, "explanation settings")
-    bundle = load_bundle(model)
+    whole = load_bundle(model)
     recording = read(file)
+    bundle = whole.for_person(recording.age, recording.sex)
     said, skipped = _explain(bundle, file, recording, settings, names, window)
     shown = _window(bundle, recording, window)
     thresholds = dict(zip(bundle.config.classes, bundle.config.thresholds, strict=True))

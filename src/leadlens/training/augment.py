@@ -5,6 +5,7 @@ the same on every device. Zero is missing in a network's input: a lead that is 0
 the time before the first and after the last sample that is not 0 in all leads, get no noise.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -28,12 +29,8 @@ def augment(
     normalisation: Normalisation,
     fs: float,
     seed: tuple[int, ...],
-) -> tuple[
-    Float32[Tensor, "batch lead time"],
-    Float32[Tensor, "batch class"],
-    Float32[Tensor, "batch class"],
-]:
-    """Return signal, labels and label_mask of a batch, augmented; `fed` stays as it is.
+) -> Fed:
+    """Return a batch augmented; `fed` stays as it is.
 
     Args:
         fed: a batch as a network's input.
@@ -48,7 +45,7 @@ def augment(
         ConfigError: noise for a lead that the electrodes of a standard ECG do not give.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
-    signal, labels, mask = fed.signal, fed.labels, fed.label_mask
+    signal = fed.signal
     if settings.gain.is_on and normalisation != "lead_zscore":
         signal = signal * _gains(settings.gain, signal, rng)
     if settings.has_noise:
@@ -56,11 +53,13 @@ def augment(
         signal = add_noise(signal, settings, spread, fs, rng)
     if settings.shift.is_on:
         signal = _shifted(signal, settings.shift, fs, rng)
+    changed = replace(fed, signal=signal)
     if settings.mixup.is_on:
-        signal, labels, mask = _mixed(signal, labels, mask, settings.mixup, rng)
+        changed = _mixed(changed, settings.mixup, rng)
     if settings.lead_dropout.is_on:
-        signal = signal * _kept_leads(signal, settings.lead_dropout, rng)
-    return signal, labels, mask
+        kept = _kept_leads(changed.signal, settings.lead_dropout, rng)
+        changed = replace(changed, signal=changed.signal * kept)
+    return changed
 
 
 def _gains(
@@ -84,31 +83,24 @@ def _shifted(
     return views[rows, :, torch.from_numpy(starts).to(signal.device)]
 
 
-def _mixed(
-    signal: Float32[Tensor, "batch lead time"],
-    labels: Float32[Tensor, "batch class"],
-    mask: Float32[Tensor, "batch class"],
-    part: Part,
-    rng: np.random.Generator,
-) -> tuple[
-    Float32[Tensor, "batch lead time"],
-    Float32[Tensor, "batch class"],
-    Float32[Tensor, "batch class"],
-]:
+def _mixed(fed: Fed, part: Part, rng: np.random.Generator) -> Fed:
     """Return recordings mixed with others of the batch, and so their labels (Zhang et al. 2018).
 
     What is unknown in one of two is unknown of both together.
     """
+    signal, labels, mask = fed.signal, fed.labels, fed.label_mask
     n = len(signal)
     drawn = rng.beta(part.size, part.size, n)
     # The larger share is the recording's own, which changes nothing: which of two is called the
     # first is chance. It keeps each recording's own leads in what is shown of it.
     own = _beside(signal, np.where(_is_chosen(part, n, rng), np.maximum(drawn, 1 - drawn), 1.0))
     partners = torch.from_numpy(rng.permutation(n)).to(signal.device)
-    return (
-        torch.lerp(signal[partners], signal, own[:, None, None]),
-        torch.lerp(labels[partners], labels, own[:, None]),
-        torch.where(own[:, None] < 1, mask * mask[partners], mask),
+    return replace(
+        fed,
+        signal=torch.lerp(signal[partners], signal, own[:, None, None]),
+        labels=torch.lerp(labels[partners], labels, own[:, None]),
+        label_mask=torch.where(own[:, None] < 1, mask * mask[partners], mask),
+        person=torch.lerp(fed.person[partners], fed.person, own[:, None]),
     )
 
 

@@ -31,6 +31,7 @@ class Fed:
     signal: Float32[Tensor, "batch lead time"]
     labels: Float32[Tensor, "batch class"]
     label_mask: Float32[Tensor, "batch class"]
+    person: Float32[Tensor, "batch feature"]
     recordings: Int[np.ndarray, " batch"]
 
 
@@ -43,10 +44,9 @@ class HostFeed:
     def tensors(self, draw: Draw) -> Fed:
         """Return what `draw` names."""
         batch = self.data.batch(draw)
-        signal, labels, mask = (
-            torch.from_numpy(values) for values in (batch.signal, batch.labels, batch.label_mask)
-        )
-        return Fed(signal, labels, mask, batch.recordings)
+        arrays = batch.signal, batch.labels, batch.label_mask, batch.person
+        signal, labels, mask, person = map(torch.from_numpy, arrays)
+        return Fed(signal, labels, mask, person, batch.recordings)
 
 
 class DeviceFeed:
@@ -65,6 +65,7 @@ class DeviceFeed:
         self._labels, self._known = (
             torch.from_numpy(values).to(device, torch.float32) for values in data.labels
         )
+        self._persons = torch.from_numpy(data.persons).to(device)
         # A crop may start anywhere, so whole windows are kept.
         self._windows = np.concatenate([data.store.windows_of[i] for i in data.recordings])
         self._windows.sort()
@@ -86,6 +87,7 @@ class DeviceFeed:
             network_input(self._counts(draw), self.data.normalisation),
             self._labels[recordings],
             self._known[recordings],
+            self._persons[recordings],
             draw.recordings,
         )
 

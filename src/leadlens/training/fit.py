@@ -2,8 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from leadlens.ecg.leads import lead_set
 from leadlens.errors import ConfigError, TrainingError
 from leadlens.files import hash_text
 from leadlens.models.convolution import at_once
+from leadlens.models.person import logits_of
 from leadlens.models.registry import build_loss, build_model, min_samples
 from leadlens.training.augment import augment
 from leadlens.training.average import follow
@@ -27,6 +30,9 @@ from leadlens.training.settings import TrainingSettings
 from leadlens.training.start import start_from
 from leadlens.training.state import TrainingState, begin
 from leadlens.training.world import ALONE, World, share_statistics
+
+_STREAM: Final = 2
+"""Sets these draws apart from those of augmentation, whose seeds may be the same numbers."""
 
 
 def fit(
@@ -96,11 +102,21 @@ def train_epoch(
         rate = learning_rate(settings, epoch, step, n_steps, state.watched_losses)
         set_learning_rate(state.optimizer, rate)
         batch = augmented(feed, feed.tensors(world.part(draw)), settings, (epoch, number), world)
-        cost = train_step(state, batch, settings, world, len(draw))
+        with drawn_from((settings.seed, epoch, number, world.rank), batch.signal.device):
+            cost = train_step(state, batch, settings, world, len(draw))
         costs.append(_number(cost, batch, data, epoch))
         is_last = number == n_batches - 1
         follow(state.average, state.network, settings, epoch, is_last_step=is_last)
     return {"epoch": float(epoch), "loss": float(np.mean(costs)), "learning_rate": rate}
+
+
+@contextmanager
+def drawn_from(seed: tuple[int, ...], device: torch.device) -> Iterator[None]:
+    """Let PyTorch draw from `seed` for a while, such as what dropout drops, and then go on."""
+    number = int(np.random.SeedSequence(seed, spawn_key=(_STREAM,)).generate_state(1, np.uint64)[0])
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(number)
+        yield
 
 
 def train_step(
@@ -109,7 +125,7 @@ def train_step(
     """Take one step towards a lower loss of a batch of `n`; return the loss before it."""
     state.optimizer.zero_grad(set_to_none=True)
     with autocast(batch.signal.device, settings.precision):
-        logits = state.network(batch.signal)
+        logits = logits_of(state.network, batch.signal, batch.person)
     labels, known = world.labels(batch.labels, batch.label_mask, n)
     cost = state.loss(world.gathered(logits.float(), n), labels, known)
     cost.backward()
@@ -124,10 +140,7 @@ def augmented(
     """Return a batch as it is shown in training, its changes drawn from (seed, epoch, number)."""
     data = feed.data
     seed = (settings.seed, *at, world.rank)
-    signal, labels, known = augment(
-        batch, settings.augment, data.leads, data.normalisation, data.store.fs, seed
-    )
-    return Fed(signal, labels, known, batch.recordings)
+    return augment(batch, settings.augment, data.leads, data.normalisation, data.store.fs, seed)
 
 
 def predict(
@@ -139,7 +152,7 @@ def predict(
     n_windows = np.zeros((data.n_recordings, 1))
     with torch.inference_mode():
         for batch in fed_windows(feed_of(data, device), batch_size or at_once(device)):
-            logits = model(batch.signal)
+            logits = logits_of(model, batch.signal, batch.person)
             np.add.at(total, batch.recordings, torch.sigmoid(logits).cpu().numpy())
             np.add.at(n_windows, batch.recordings, 1.0)
     return (total / n_windows).astype(np.float32)
@@ -155,7 +168,7 @@ def monitored_loss(
     with torch.inference_mode():
         for batch in fed_windows(feed, settings.batch_size):
             with autocast(batch.signal.device, settings.precision):
-                logits = model(batch.signal)
+                logits = logits_of(model, batch.signal, batch.person)
             cost = loss(logits.float(), batch.labels, batch.label_mask)
             total += float(cost) * len(batch.recordings)
     return total / feed.data.n_crops
@@ -166,7 +179,10 @@ def _network(
 ) -> nn.Module:
     """Return the network before its first step."""
     sizes = len(data.leads), len(data.classes)
-    network = build_model(settings.model, *sizes, seed=settings.seed, fs=data.store.fs)
+    network = build_model(
+        settings.model, *sizes, seed=settings.seed, fs=data.store.fs,
+        takes_person=settings.takes_person,
+    )  # fmt: skip
     if start:
         start_from(network, start)
     return network

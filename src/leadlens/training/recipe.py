@@ -22,6 +22,7 @@ from leadlens.evaluation.challenge import SINUS_RHYTHM
 from leadlens.evaluation.leaks import check_apart
 from leadlens.evaluation.thresholds import choose_thresholds
 from leadlens.models.ensemble import joined
+from leadlens.models.person import WithPerson, last_layer
 from leadlens.models.registry import build_model
 from leadlens.training.checkpoint import History
 from leadlens.training.fit import fit, predict
@@ -80,7 +81,7 @@ def train(
         LeakError: a recording on which something is chosen is also learned from.
     """
     splits = inner_splits(data, settings.inner, settings.members, settings.seed)
-    weights = starting_weights(start, data, is_final=settings.epochs == 0)
+    weights = starting_weights(start, data, settings)
     networks: list[nn.Module] = []
     history: History = []
     said: list[Said] = []
@@ -119,7 +120,7 @@ def calibrate(network: nn.Module, calibration: Calibration) -> None:
     Raises:
         ConfigError: it has no linear layer with offsets called `head`.
     """
-    head = _head(network)
+    head = last_layer(network)
     with torch.no_grad():
         slopes, offsets = (
             torch.tensor(values, dtype=head.weight.dtype, device=head.weight.device)
@@ -127,17 +128,8 @@ def calibrate(network: nn.Module, calibration: Calibration) -> None:
         )
         head.weight *= slopes[:, None]
         head.bias.mul_(slopes).add_(offsets)
-
-
-def _head(network: nn.Module) -> nn.Linear:
-    """Return a network's last layer."""
-    head = getattr(network, "head", None)
-    if not isinstance(head, nn.Linear) or head.bias is None:
-        raise ConfigError(
-            f"{type(network).__name__} has no linear layer with offsets called 'head', which "
-            "calibration changes: set is_calibrated=false"
-        )
-    return head
+        if isinstance(network, WithPerson):
+            network.added.weight *= slopes[:, None]
 
 
 def _check(learned: Dataset, inner: Dataset | None, settings: TrainingSettings) -> None:
@@ -147,7 +139,7 @@ def _check(learned: Dataset, inner: Dataset | None, settings: TrainingSettings) 
     check_apart("what is learned from", learned.keys, "what is set aside", inner.keys)
     if settings.is_calibrated:
         sizes = len(learned.leads), len(learned.classes)
-        _head(build_model(settings.model, *sizes, fs=learned.store.fs))
+        last_layer(build_model(settings.model, *sizes, fs=learned.store.fs))
     sinus = diagnosis(SINUS_RHYTHM).code
     if settings.thresholds == "challenge" and not (
         sinus in inner.classes and inner.labels[1][:, inner.classes.index(sinus)].any()

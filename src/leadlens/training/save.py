@@ -29,6 +29,7 @@ def save_trained(
         classes=data.classes,
         thresholds=trained.thresholds,
         members=settings.members,
+        takes_person=settings.takes_person,
         trained_on=_trained_on(data),
         training=settings.model_dump(mode="json"),
         held_out=held_out,

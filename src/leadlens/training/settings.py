@@ -29,6 +29,7 @@ class TrainingSettings(BaseModel):
         loss: what is minimised: a name, or a mapping such as {name: focal, gamma: 1}.
         normalisation: the scale of the input.
         lead_set: the leads used, by the Challenge's name: "12", "6", "4", "3" or "2".
+        takes_person: whether age and sex are told to the network, where they are known.
         crop: seconds of a window that a step shows, anywhere in it; predictions are the mean over
             crops that cover the recording. None shows whole windows.
         order: "random", or "streaming" for stores larger than memory: neighbours are read together.
@@ -69,6 +70,7 @@ class TrainingSettings(BaseModel):
     loss: LossSettings = BceSettings()
     normalisation: Normalisation = "millivolt"
     lead_set: Literal["12", "6", "4", "3", "2"] = "12"
+    takes_person: bool = False
     crop: float | None = Field(default=None, gt=0)
     order: Order = "random"
     epochs: int = Field(default=15, ge=0)

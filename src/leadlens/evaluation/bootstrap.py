@@ -1,0 +1,135 @@
+"""Intervals for scores: the tested recordings drawn again, whole patients at a time (Efron 1979).
+
+They stand for which recordings were tested, not for how the networks came out.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+from scipy import stats
+
+N_DRAWS: Final = 500
+MIN_POSITIVES: Final = 50
+"""Below, intervals of this kind are too narrow (docs/statistics.md): none is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """Scores of recordings that were drawn again, once for each draw.
+
+    Attributes:
+        per_class: name -> (draw, class), NaN where a draw has no recording with the class.
+        macro: name -> (draw,), the mean over the classes present.
+    """
+
+    per_class: dict[str, Float[np.ndarray, "draw class"]]
+    macro: dict[str, Float[np.ndarray, " draw"]]
+
+
+def redraw(
+    labels: Bool[np.ndarray, "n class"],
+    label_mask: Bool[np.ndarray, "n class"],
+    probabilities: Float[np.ndarray, "n class"],
+    decisions: Bool[np.ndarray, "n class"],
+    groups: Int[np.ndarray, " n"],
+    seed: int,
+    n_draws: int = N_DRAWS,
+) -> Redrawn:
+    """Return AUROC, F1 and accuracy of `n_draws` draws of as many groups as there are.
+
+    Args:
+        labels: one column a class.
+        label_mask: where they are known.
+        probabilities: of each class.
+        decisions: the classes given.
+        groups: which recordings belong together (a patient's).
+        seed: of the draws.
+        n_draws: how many.
+    """
+    times = times_drawn(groups, n_draws, seed)
+    truth, given = labels & label_mask, decisions & label_mask
+    n_true, n_given, n_both, n_right, n_known = (
+        times.T @ part.astype(np.float32)
+        for part in (truth, given, truth & given, (labels == decisions) & label_mask, label_mask)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.where(n_true > 0, 2 * n_both / (n_true + n_given), np.nan)
+        accuracy = np.where(n_known > 0, n_right / n_known, np.nan)
+    auroc = np.full(f1.shape, np.nan)
+    for column in range(labels.shape[1]):
+        known = label_mask[:, column]
+        auroc[:, column] = auroc_of_draws(
+            labels[known, column], probabilities[known, column], times[known]
+        )
+    per_class = {"auroc": auroc, "f1": f1, "accuracy": accuracy}
+    return Redrawn(per_class, {name: _row_means(values) for name, values in per_class.items()})
+
+
+def times_drawn(
+    groups: Int[np.ndarray, " n"], n_draws: int, seed: int
+) -> Float32[np.ndarray, "n draw"]:
+    """Return how often each recording is drawn: as often as its group."""
+    names, group_of = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    times = np.empty((len(names), n_draws), np.float32)
+    for draw in range(n_draws):
+        chosen = rng.integers(len(names), size=len(names))
+        times[:, draw] = np.bincount(chosen, minlength=len(names))
+    return times[group_of]
+
+
+def auroc_of_draws(
+    truth: Bool[np.ndarray, " n"],
+    said: Float[np.ndarray, " n"],
+    times: Float32[np.ndarray, "n draw"],
+) -> Float[np.ndarray, " draw"]:
+    """Return the AUROC of each draw; NaN where one has no positive, or no negative."""
+    if not truth.any() or truth.all():
+        return np.full(times.shape[1], np.nan)
+    order = np.argsort(said, kind="stable")
+    has, drawn = truth[order], times[order]
+    # Values are told apart only where a positive among them makes a difference.
+    _, level = np.unique(said[order], return_inverse=True)
+    level_has = np.zeros(level[-1] + 1, bool)
+    level_has[level[has]] = True
+    is_new = level_has.copy()
+    is_new[1:] |= level_has[:-1]
+    starts = np.searchsorted(level, np.flatnonzero(is_new))
+    if starts[0] != 0:
+        starts = np.concatenate([[0], starts])
+    positive, negative = (
+        np.add.reduceat(np.where(part[:, None], drawn, np.float32(0)), starts, axis=0)
+        for part in (has, ~has)
+    )
+    below = np.cumsum(negative, axis=0, dtype=np.float64) - negative
+    wins = (positive * (below + negative / 2)).sum(axis=0)
+    pairs = positive.sum(axis=0, dtype=np.float64) * negative.sum(axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(pairs > 0, wins / pairs, np.nan)
+
+
+def interval(
+    value: float, draws: Float[np.ndarray, " draw"], level: float = 0.95
+) -> tuple[float, float]:
+    """Return an interval for a score between 0 and 1 whose draws are `draws`.
+
+    Symmetric on the logit, with the draws' spread: it stays inside (0, 1) and leans as such scores
+    do. NaN where the score is 0 or 1, or most draws have none.
+    """
+    present = draws[~np.isnan(draws)]
+    if not 0 < value < 1 or len(present) < 0.9 * len(draws):
+        return float("nan"), float("nan")
+    error = float(present.std(ddof=1)) / (value * (1 - value))
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    middle = np.log(value / (1 - value))
+    low, high = (1 / (1 + np.exp(-(middle + side * z * error))) for side in (-1, 1))
+    return float(low), float(high)
+
+
+def _row_means(values: Float[np.ndarray, "draw class"]) -> Float[np.ndarray, " draw"]:
+    """Return the mean of each row's values that are not NaN; NaN when nothing is left."""
+    n = (~np.isnan(values)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nansum(values, axis=1) / n

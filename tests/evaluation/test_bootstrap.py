@@ -1,0 +1,100 @@
+"""Recordings drawn again, whole patients at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+from leadlens.evaluation.bootstrap import auroc_of_draws, interval, redraw, times_drawn
+
+
+def cohort(n: int = 120, n_classes: int = 3, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Return labels, mask, probabilities with ties, decisions and groups."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((n, n_classes)) < 0.3
+    mask = rng.random((n, n_classes)) < 0.9
+    said = np.round(0.5 + 0.2 * labels + 0.15 * rng.standard_normal(labels.shape), 1)
+    return labels, mask, said, said > 0.6, rng.integers(n // 2, size=n)
+
+
+@given(st.integers(2, 60), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_the_auroc_of_a_draw_is_that_of_recordings_weighed_by_how_often_they_are_drawn(
+    n: int, n_values: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    truth, said = rng.random(n) < 0.4, rng.integers(n_values, size=n).astype(float)
+    times = rng.integers(3, size=(n, 7)).astype(np.float32)
+    found = auroc_of_draws(truth, said, times)
+    for draw in range(7):
+        weight = times[:, draw]
+        drawn = truth[weight > 0]
+        if len(drawn) and drawn.any() and not drawn.all():
+            expected = roc_auc_score(truth, said, sample_weight=weight)
+            assert found[draw] == pytest.approx(expected, abs=1e-6)
+        else:
+            assert np.isnan(found[draw])
+
+
+def test_f1_and_accuracy_of_a_draw_are_those_of_weighed_recordings_whose_labels_are_known() -> None:
+    labels, mask, said, decisions, groups = cohort()
+    drawn = redraw(labels, mask, said, decisions, groups, seed=4, n_draws=20)
+    times = times_drawn(groups, 20, seed=4)
+    for draw in range(20):
+        for column in range(3):
+            known = mask[:, column]
+            one = labels[known, column], decisions[known, column]
+            weight = times[known, draw]
+            f1 = f1_score(*one, sample_weight=weight)
+            accuracy = accuracy_score(*one, sample_weight=weight)
+            assert drawn.per_class["f1"][draw, column] == pytest.approx(f1)
+            assert drawn.per_class["accuracy"][draw, column] == pytest.approx(accuracy)
+        mean = np.nanmean(drawn.per_class["f1"][draw])
+        assert drawn.macro["f1"][draw] == pytest.approx(mean)
+
+
+def test_recordings_of_a_group_are_drawn_together_and_groups_as_often_as_there_are() -> None:
+    groups = np.array([7, 7, 3, 3, 3, 9])
+    times = times_drawn(groups, 400, seed=1)
+    assert (times[groups == 7] == times[0]).all()
+    assert (times[groups == 3] == times[2]).all()
+    assert (times[0] + times[2] + times[5] == 3).all()
+    assert times.mean(axis=1) == pytest.approx(1, abs=0.15)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    groups = np.arange(50)
+    assert (times_drawn(groups, 5, seed=1) == times_drawn(groups, 5, seed=1)).all()
+    assert (times_drawn(groups, 5, seed=1) != times_drawn(groups, 5, seed=2)).any()
+
+
+def test_a_class_that_a_draw_lacks_is_left_out_of_its_mean() -> None:
+    labels = np.zeros((30, 2), bool)
+    labels[:10, 0], labels[0, 1] = True, True
+    said = np.linspace(1, 0, 30)[:, None].repeat(2, axis=1)
+    everything = np.ones_like(labels)
+    drawn = redraw(labels, everything, said, said > 0.5, np.arange(30), seed=0, n_draws=100)
+    is_absent = np.isnan(drawn.per_class["auroc"][:, 1])
+    assert 0.2 < is_absent.mean() < 0.6
+    alone = drawn.per_class["auroc"][is_absent, 0]
+    assert drawn.macro["auroc"][is_absent] == pytest.approx(alone)
+
+
+def test_an_interval_is_symmetric_on_the_logit_and_inside_zero_and_one() -> None:
+    draws = np.random.default_rng(0).normal(0.97, 0.02, 500)
+    low, high = interval(0.97, draws)
+    assert 0 < low < 0.97 < high < 1
+    logit = [np.log(p / (1 - p)) for p in (low, 0.97, high)]
+    assert logit[2] - logit[1] == pytest.approx(logit[1] - logit[0])
+    narrow = interval(0.5, np.random.default_rng(0).normal(0.5, 0.01, 500))
+    assert narrow == pytest.approx((0.5 - 1.96 * 0.01, 0.5 + 1.96 * 0.01), abs=2e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, float("nan")])
+def test_a_score_at_its_end_has_no_interval(value: float) -> None:
+    assert np.isnan(interval(value, np.full(100, value))).all()
+
+
+def test_a_score_that_most_draws_lack_has_no_interval() -> None:
+    draws = np.where(np.arange(100) < 80, 0.7, np.nan)
+    assert np.isnan(interval(0.7, draws)).all()

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import leadlens
+from leadlens.ecg.band import EVERYTHING, Band, limit_band
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.person import person_features
 from leadlens.ecg.preprocess import Normalisation, apply_scale, check_units, scale_of
@@ -72,6 +73,7 @@ class BundleConfig(BaseModel):
     fs: float
     duration: float
     resampling: ResampleMethod
+    band: Band = EVERYTHING
     normalisation: Normalisation
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
@@ -136,6 +138,7 @@ class Bundle:
         units: set[str] = {recording.units}
         check_units(self.config.normalisation, units)
         signal = resample(chosen, self.config.fs, self.config.resampling).signal
+        signal = limit_band(signal, self.config.fs, self.config.band)
         n_window = round(self.config.fs * self.config.duration)
         starts = window_starts(signal.shape[1], n_window)
         return np.stack([cut_window(signal, start, n_window) for start in starts])
@@ -251,13 +254,21 @@ def model_card(config: BundleConfig) -> str:
         f"# {config.model.name}, {len(config.classes)} diagnoses at {config.fs:g} Hz\n\n"
         f"{NOT_A_DEVICE}\n\n"
         f"Input: {config.duration:g} s of leads {', '.join(config.leads)} "
-        f"at {config.fs:g} Hz, scale `{config.normalisation}`{person}.\n\n"
+        f"at {config.fs:g} Hz{_band_in_words(config.band)}, "
+        f"scale `{config.normalisation}`{person}.\n\n"
         f"## Trained on\n\n{facts}\n\n## Diagnoses (SNOMED CT)\n\n"
         f"{tested}\n\n{names}\n\n"
         "## Limits\n\nIt knows only the diagnoses above, as its training data label them. "
         "Its scores on other hospitals' recordings are not known until they are measured "
         "(`leadlens evaluate MODEL STORE`).\n"
     )
+
+
+def _band_in_words(band: Band) -> str:
+    """Return what a model is not shown, if anything."""
+    parts = ((band.highpass, "above"), (band.lowpass, "below"))
+    limits = [f"{side} {limit:g} Hz" for limit, side in parts if limit is not None]
+    return f", of which only what is {' and '.join(limits)}" if limits else ""
 
 
 def _name(code: str) -> str:

@@ -12,6 +12,7 @@ from test_ingest import ListSource, bytes_of
 from leadlens.data.derive import derive_store
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.store import Store, open_store
+from leadlens.ecg.band import Band, limit_band
 from leadlens.ecg.recording import select_leads
 from leadlens.ecg.resample import resample, resample_array
 from leadlens.errors import ConfigError, StoreError
@@ -108,3 +109,31 @@ def test_windows_whose_length_is_no_whole_number_of_samples_can_be_derived(
     whole = ingest(ListSource((replace(RECORDINGS[0], fs=500),)), tmp_path / "s", settings)
     derived = derive_store(whole, 25, tmp_path / "d", method)  # type: ignore[arg-type]
     assert derived.counts(np.array([0])).shape == (1, 12, 257)
+
+
+def test_a_store_in_a_band_is_each_window_resampled_and_then_limited(
+    store: Store, tmp_path: Path
+) -> None:
+    band = Band(highpass=0.5, lowpass=30.0)
+    derived = derive_store(store, 100, tmp_path / "d", band=band)
+    windows = np.arange(len(store.rows))
+    expected = limit_band(resample_array(store.signal(windows), Fraction(1, 5)), 100, band)
+    np.testing.assert_allclose(derived.signal(windows), expected, atol=0.5e-3 + 1e-6)
+    assert open_store(tmp_path / "d").manifest.band == band
+
+
+def test_a_store_can_be_limited_at_its_own_rate(store: Store, tmp_path: Path) -> None:
+    band = Band(lowpass=37.5)
+    derived = derive_store(store, 500, tmp_path / "d", band=band)
+    expected = limit_band(store.signal(np.array([0])), 500, band)
+    np.testing.assert_allclose(derived.signal(np.array([0])), expected, atol=0.5e-3 + 1e-6)
+
+
+def test_another_band_in_the_folder_and_a_store_without_the_rest_are_refused(
+    store: Store, tmp_path: Path
+) -> None:
+    limited = derive_store(store, 100, tmp_path / "d", band=Band(lowpass=40.0))
+    with pytest.raises(StoreError, match="holds another store"):
+        derive_store(store, 100, tmp_path / "d", band=Band(lowpass=30.0))
+    with pytest.raises(ConfigError, match="derive from the store it was made from"):
+        derive_store(limited, 50, tmp_path / "e")

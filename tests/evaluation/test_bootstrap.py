@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from leadlens.evaluation.bootstrap import auroc_of_draws, interval, redraw, times_drawn
@@ -86,6 +87,7 @@ def test_an_interval_is_symmetric_on_the_logit_and_inside_zero_and_one() -> None
     assert 0 < low < 0.97 < high < 1
     logit = [np.log(p / (1 - p)) for p in (low, 0.97, high)]
     assert logit[2] - logit[1] == pytest.approx(logit[1] - logit[0])
+    assert interval(0.97, draws, n=20)[0] < low
     narrow = interval(0.5, np.random.default_rng(0).normal(0.5, 0.01, 500))
     assert narrow == pytest.approx((0.5 - 1.96 * 0.01, 0.5 + 1.96 * 0.01), abs=2e-3)
 
@@ -93,6 +95,32 @@ def test_an_interval_is_symmetric_on_the_logit_and_inside_zero_and_one() -> None
 @pytest.mark.parametrize("value", [0.0, 1.0, float("nan")])
 def test_a_score_at_its_end_has_no_interval(value: float) -> None:
     assert np.isnan(interval(value, np.full(100, value))).all()
+
+
+def test_draws_at_the_end_do_not_make_an_interval_endless() -> None:
+    draws = np.where(np.arange(100) < 40, 1.0, 0.99)
+    low, high = interval(0.99, draws)
+    assert 0.95 < low < 0.99 < high < 1
+
+
+@pytest.mark.parametrize("n_positive", [50, 100])
+@pytest.mark.parametrize("auroc", [0.8, 0.97])
+def test_an_interval_holds_the_truth_nineteen_times_in_twenty(
+    n_positive: int, auroc: float
+) -> None:
+    rng = np.random.default_rng(0)
+    shift = np.sqrt(2) * stats.norm.ppf(auroc)
+    truth = np.arange(9 * n_positive) < n_positive
+    patients = np.arange(len(truth)) // 2
+    n_held, n_times = 0, 300
+    for number in range(n_times):
+        own, shared = rng.standard_normal(len(truth)), rng.standard_normal(len(truth))[patients]
+        said = (own + shared) / np.sqrt(2) + shift * truth
+        draws = auroc_of_draws(truth, said, times_drawn(patients, 200, seed=number))
+        low, high = interval(roc_auc_score(truth, said), draws, n=n_positive // 2)
+        n_held += low <= auroc <= high
+    # Three standard errors of the share to either side of 93 to 97 %.
+    assert 0.93 - 0.038 < n_held / n_times < 0.97 + 0.03
 
 
 def test_a_score_that_most_draws_lack_has_no_interval() -> None:

@@ -112,3 +112,57 @@ def test_progress_is_counted_in_epochs(tmp_path: Path) -> None:
     assert (n_epochs_done(cell), cell.is_done) == (2, False)
     (cell.folder / "DONE").write_text("{}")
     assert (n_epochs_done(cell), cell.is_done) == (9, True)
+
+
+def test_a_part_of_a_networks_settings_is_an_axis() -> None:
+    axes = {
+        "model.receptive_field": [None, 1.0],
+        "model": ["inception_time", "paper_inception"],
+        "fs": [50],
+    }
+    networks = {
+        (cell.training.model.name, cell.training.model.receptive_field)  # type: ignore[union-attr]
+        for cell in plan_cells(study(axes=axes), FOLDER)
+    }
+    assert networks == {
+        (name, field) for name in ("inception_time", "paper_inception") for field in (None, 1.0)
+    }
+
+
+def test_a_part_of_a_loss_is_an_axis_and_keeps_what_the_study_says_of_the_rest() -> None:
+    base = {"loss": {"name": "focal", "alpha": 0.3}}
+    cells = plan_cells(study(training=base, axes={"loss.gamma": [1.0, 3.0], "fs": [50]}), FOLDER)
+    losses = [cell.training.loss.model_dump() for cell in cells if cell.fold == 0]
+    assert losses == [{"name": "focal", "alpha": 0.3, "gamma": gamma} for gamma in (1.0, 3.0)]
+
+
+def test_how_recordings_are_shown_is_an_axis_that_leaves_the_training_alone() -> None:
+    axes = {
+        "resampling": ["polyphase", "fft"],
+        "lowpass": [None, 20.0],
+        "highpass": [0.5],
+        "fs": [50],
+    }
+    cells = [cell for cell in plan_cells(study(axes=axes), FOLDER) if cell.fold == 0]
+    assert {(c.shown.resampling, c.shown.band.lowpass) for c in cells} == {
+        (method, limit) for method in ("polyphase", "fft") for limit in (None, 20.0)
+    }
+    assert all(cell.shown.band.highpass == 0.5 for cell in cells)
+    assert len({cell.training.model_dump_json() for cell in cells}) == 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"lowpass": [30.0]}, "at 50 Hz a signal has frequencies below 25 Hz"),
+        ({"highpass": [30.0], "lowpass": [20.0]}, "holds nothing"),
+        ({"resampling": ["cubic"]}, "resampling method 'cubic'"),
+        ({"model.width": [3]}, "width"),
+        ({"lowpass": ["low"]}, "lowpass"),
+    ],
+)
+def test_an_axis_that_cannot_work_is_refused_in_the_plan(
+    axes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_cells(study(axes={**axes, "fs": [50]}), FOLDER)

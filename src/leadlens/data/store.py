@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leadlens.data.index import IndexRow, read_rows
 from leadlens.data.shards import Shard, open_counts
+from leadlens.ecg.band import EVERYTHING, Band
 from leadlens.ecg.diagnoses import encode_labels
 from leadlens.ecg.resample import ResampleMethod
 from leadlens.errors import StoreError
@@ -40,6 +41,7 @@ class Manifest(BaseModel):
     duration: float
     leads: tuple[str, ...]
     resampling: ResampleMethod
+    band: Band = EVERYTHING
     n_recordings: int
     n_windows: int
     n_refused: int

@@ -47,7 +47,7 @@ def resample_array(
     if method not in RESAMPLE_METHODS:
         raise choices("resampling method", method, RESAMPLE_METHODS)
     missing = np.isnan(signal)
-    filled = _fill(signal, missing) if missing.any() else signal
+    filled = bridged(signal, missing) if missing.any() else signal
     if method == "polyphase" and ratio.numerator == 1 and signal.shape[-1] > 1:
         resampled = decimate(filled, ratio.denominator)
     else:
@@ -73,7 +73,7 @@ def _by_scipy(
     return np.asarray(dsp.resample_poly(signal, up, down, axis=-1, padtype="line"))
 
 
-def _fill(
+def bridged(
     signal: Float[np.ndarray, "*lead time"], missing: np.ndarray
 ) -> Float[np.ndarray, "*lead time"]:
     """Return `signal` with gaps bridged by straight lines, so that the filter sees no NaN."""

@@ -4,11 +4,12 @@ They stand for which recordings were tested, not for how the networks came out.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from scipy import stats
+from scipy.special import expit
 
 N_DRAWS: Final = 500
 MIN_POSITIVES: Final = 50
@@ -111,21 +112,38 @@ def auroc_of_draws(
 
 
 def interval(
-    value: float, draws: Float[np.ndarray, " draw"], level: float = 0.95
+    value: float, draws: Float[np.ndarray, " draw"], n: int | None = None, level: float = 0.95
 ) -> tuple[float, float]:
     """Return an interval for a score between 0 and 1 whose draws are `draws`.
 
-    Symmetric on the logit, with the draws' spread: it stays inside (0, 1) and leans as such scores
-    do. NaN where the score is 0 or 1, or most draws have none.
+    The value's logit, give or take t times the spread of the draws' logits: inside (0, 1), and
+    leaning as such scores do. Quantiles of the draws miss the truth twice as often near 1
+    (`benchmarks/study.py`). NaN where the score is 0 or 1, or a tenth of the draws have none.
+
+    Args:
+        value: the score of the recordings themselves.
+        draws: those of the draws.
+        n: patients with the class, whose number is t's degrees of freedom and one; None: many.
+        level: of the interval.
     """
     present = draws[~np.isnan(draws)]
     if not 0 < value < 1 or len(present) < 0.9 * len(draws):
         return float("nan"), float("nan")
-    error = float(present.std(ddof=1)) / (value * (1 - value))
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    middle = np.log(value / (1 - value))
-    low, high = (1 / (1 + np.exp(-(middle + side * z * error))) for side in (-1, 1))
+    if n is not None and n < 2:
+        return float("nan"), float("nan")
+    room = np.minimum(present, 1 - present)
+    # A draw at an end counts as half as near to it as the nearest that is not there.
+    least = min(value, 1 - value, *room[room > 0]) / 2
+    spread = float(_logit(np.clip(present, least, 1 - least)).std(ddof=1))
+    upper = 0.5 + level / 2
+    times = float(stats.norm.ppf(upper) if n is None else stats.t.ppf(upper, n - 1))
+    low, high = (expit(_logit(value) + side * times * spread) for side in (-1, 1))
     return float(low), float(high)
+
+
+def _logit(share: Any) -> Any:
+    """Return ln(p / (1 - p))."""
+    return np.log(share / (1 - share))
 
 
 def _row_means(values: Float[np.ndarray, "draw class"]) -> Float[np.ndarray, " draw"]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from leadlens.bundle import Bundle
+from leadlens.ecg.band import limit_band
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
@@ -100,6 +101,7 @@ def effect_at(
     config = bundle.config
     whole = Recording(stored.effects[name], stored.fs, STANDARD_LEADS, stored.record_id)
     signal = resample(whole, config.fs, config.resampling).signal
+    signal = limit_band(signal, config.fs, config.band)
     n_window = round(config.fs * config.duration)
     return cut_window(signal, window_starts(signal.shape[1], n_window)[window], n_window)
 

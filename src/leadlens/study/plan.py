@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from leadlens.data.folding.settings import Fold, listed
-from leadlens.errors import ConfigError
+from leadlens.ecg.band import Band, check_band
+from leadlens.ecg.resample import RESAMPLE_METHODS, ResampleMethod
+from leadlens.errors import ConfigError, choices
 from leadlens.explain.replacement import check_has_twin
 from leadlens.files import hash_text, read_json
 from leadlens.models.receptive_field import receptive_field
+from leadlens.settings import checked
 from leadlens.study.folding import study_folds
 from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings, training_settings
@@ -21,13 +24,28 @@ METRICS: Final = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How recordings are shown to a network.
+
+    Attributes:
+        fs: sampling rate in Hz.
+        resampling: how they are brought to it.
+        band: the frequencies that are kept.
+    """
+
+    fs: float
+    resampling: ResampleMethod
+    band: Band
+
+
+@dataclass(frozen=True)
 class Cell:
     """One training: a condition and the fold that it is tested on.
 
     Attributes:
         folder: where it lies.
         condition: the axes' values.
-        fs: sampling rate in Hz.
+        shown: how recordings are shown to the network.
         fold: the tested fold.
         training: how it is trained; the seed differs from fold to fold.
         source: the source that the fold is, or "".
@@ -35,10 +53,15 @@ class Cell:
 
     folder: Path
     condition: dict[str, Any]
-    fs: float
+    shown: Shown
     fold: int
     training: TrainingSettings
     source: str = ""
+
+    @property
+    def fs(self) -> float:
+        """The sampling rate in Hz."""
+        return self.shown.fs
 
     @property
     def tested(self) -> str:
@@ -93,19 +116,33 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
     folds = study_folds(study, folder)
     for condition in conditions(study):
         training = training_settings(study, condition)
-        fs = condition["fs"]
-        if not isinstance(fs, int | float) or not 1 <= fs <= 10_000:
-            raise ConfigError(f"axis 'fs' holds {fs!r}: a rate in Hz, from 1 to 10000, is needed")
+        shown = _shown(study, condition)
         # A field that no network has at this rate is refused here, not after other cells' hours.
-        receptive_field(training.model, fs)
+        receptive_field(training.model, shown.fs)
         for fold in folds:
             place = folder / "cells" / condition_name(condition) / f"fold-{fold.number}"
             own = training.model_copy(update={"seed": training.seed + fold.number})
-            cells.append(Cell(place, condition, float(fs), fold.number, own, fold.name))
+            cells.append(Cell(place, condition, shown, fold.number, own, fold.name))
     _check_explanation(study, cells)
     if study.compare is not None:
         published_study(study.compare)
     return cells
+
+
+def _shown(study: StudySettings, condition: dict[str, Any]) -> Shown:
+    """Return how a condition's recordings are shown to its network."""
+    fs = condition["fs"]
+    if not isinstance(fs, int | float) or not 1 <= fs <= 10_000:
+        raise ConfigError(f"axis 'fs' holds {fs!r}: a rate in Hz, from 1 to 10000, is needed")
+    method = condition.get("resampling", study.data.resampling)
+    if method not in RESAMPLE_METHODS:
+        raise choices("resampling method", str(method), RESAMPLE_METHODS)
+    limits: dict[str, Any] = {
+        name: condition[name] for name in ("highpass", "lowpass") if name in condition
+    }
+    band = checked(Band, limits, "axes 'highpass' and 'lowpass'")
+    check_band(band, fs)
+    return Shown(float(fs), method, band)
 
 
 def _check_explanation(study: StudySettings, cells: list[Cell]) -> None:

@@ -8,22 +8,19 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from leadlens.data.derive import derive_store
 from leadlens.data.folds import FoldFile, load_folds, make_folds, participants, save_folds
-from leadlens.data.ingest import IngestSettings, ingest, rate_folder
-from leadlens.data.sources import CohortSource
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
-from leadlens.engines.engine import Engine
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import hash_file, read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
 from leadlens.study.explaining import explain_cell
 from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
-from leadlens.study.plan import Cell, check_done, explained_cells, plan_cells
+from leadlens.study.plan import Cell, Shown, check_done, explained_cells, plan_cells
 from leadlens.study.pretraining import Pretraining, pretrain_all, pretraining_of, to_pretrain
 from leadlens.study.settings import StudySettings
+from leadlens.study.stores import derived_stores, make_store, store_folders
 from leadlens.training.curves import prepare as prepare_curves
 from leadlens.training.devices import choose_device
 from leadlens.training.thin import thin_note
@@ -91,9 +88,10 @@ def run_study(
     try:
         with lock.acquire(timeout=0):
             _check_claim(study, folder)
-            store = _make_store(study, folder, engine, on_progress)
+            store = make_store(study, folder, engine, on_progress)
             data = _data(study, store, folder, is_run=True)
-            tasks = _tasks(study, cells, data, folder, _rates(study, store, folder), device)
+            shown = derived_stores(study, cells, store, folder)
+            tasks = _tasks(study, cells, data, folder, shown, device)
             # Only now: a command that is refused must leave the folder's study as it was.
             _claim(study, store, folder, command)
             if on_note:
@@ -133,8 +131,10 @@ def finished_study(
     study = StudySettings.model_validate(read_json(folder / SETTINGS))
     store = open_store(store_path or study.data.store or folder / "store")
     data = _data(study, store, folder, is_run=False)
-    rates = {fs: open_store(path) for fs, path in _rate_folders(study, store, folder).items()}
-    return study, data, _tasks(study, plan_cells(study, folder), data, folder, rates, "cpu")
+    cells = plan_cells(study, folder)
+    folders = store_folders(study, cells, store, folder)
+    shown = {each: open_store(path) for each, path in folders.items()}
+    return study, data, _tasks(study, cells, data, folder, shown, "cpu")
 
 
 def _check_claim(study: StudySettings, folder: Path) -> None:
@@ -213,48 +213,12 @@ def _classes(
     return classes, {code: n for code, n in counts.items() if code not in classes}
 
 
-def _make_store(
-    study: StudySettings,
-    folder: Path,
-    engine: Engine,
-    on_progress: Callable[[int, int], None] | None,
-) -> Store:
-    """Return the study's store, its hashes verified; a simulated one is made in its folder."""
-    if study.data.store is not None:
-        return open_store(study.data.store, verify=True)
-    cohort = study.data.simulate
-    assert cohort is not None  # DataSettings allows no other case.
-    settings = IngestSettings(fs=cohort.fs, duration=cohort.duration)
-    return ingest(CohortSource(cohort), folder / "store", settings, engine, on_progress)
-
-
-def _rate_folders(study: StudySettings, store: Store, folder: Path) -> dict[float, Path]:
-    """Return where the store lies at each of the study's rates."""
-    rates = [float(fs) for fs in study.axes["fs"]]
-    places = folder / "stores"
-    return {fs: store.path if fs == store.fs else places / rate_folder(fs) for fs in rates}
-
-
-def _rates(study: StudySettings, store: Store, folder: Path) -> dict[float, Store]:
-    """Return the store at each of the study's rates, made where it is not there yet."""
-    folders = _rate_folders(study, store, folder)
-    largest = max(folders)
-    if largest > store.fs:
-        raise ConfigError(
-            f"study '{study.name}' asks for {largest:g} Hz, but {store.path} holds {store.fs:g} Hz"
-        )
-    return {
-        fs: store if fs == store.fs else derive_store(store, fs, path, study.data.resampling)
-        for fs, path in folders.items()
-    }
-
-
 def _tasks(
     study: StudySettings,
     cells: list[Cell],
     data: StudyData,
     folder: Path,
-    rates: dict[float, Store],
+    stores: dict[Shown, Store],
     device: str,
 ) -> list[CellTask]:
     """Return a task for each cell; refuse cells that were computed with other settings."""
@@ -262,7 +226,7 @@ def _tasks(
     tasks = [
         CellTask(
             cell=cell,
-            store=rates[cell.fs].path,
+            store=stores[cell.shown].path,
             folds=folder / FOLDS,
             recordings=data.recordings,
             classes=data.classes,
@@ -272,7 +236,7 @@ def _tasks(
         for cell, start in zip(cells, starts, strict=True)
     ]
     for task in tasks:
-        check_done(task.cell, task.identity(rates[task.cell.fs]))
+        check_done(task.cell, task.identity(stores[task.cell.shown]))
     return tasks
 
 

@@ -1,7 +1,7 @@
 """A study as written in YAML: data, folds, axes, training, explanation."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,7 +14,9 @@ from leadlens.settings import apply_changes, checked
 from leadlens.simulate import CohortSettings
 from leadlens.training.settings import TrainingSettings, preset
 
-RECIPE = "recipe"
+RECIPE: Final = "recipe"
+SHOWN: Final = ("fs", "resampling", "highpass", "lowpass")
+"""Axes that change how recordings are shown to a network, not the training."""
 
 
 class DataSettings(BaseModel):
@@ -91,7 +93,9 @@ class StudySettings(BaseModel):
         training: changes to the preset, for all cells.
         recipes: trainings by name, each a preset and changes to it: values of the axis "recipe".
         pretraining: models by name that a training's `start` can name.
-        axes: what varies: "fs" (Hz), "recipe" and any training setting, each with its values.
+        axes: what varies, each with its values: "fs" (Hz), "resampling", "highpass" and "lowpass"
+            (Hz, or null), "recipe", and any training setting; a part of the network's or the loss'
+            settings as "model.receptive_field".
         explain: what is explained, if anything.
         compare: a published study to print beside the results, by name, if any.
     """
@@ -111,9 +115,9 @@ class StudySettings(BaseModel):
 
     @model_validator(mode="after")
     def _axes_make_sense(self) -> "StudySettings":
-        known = ("fs", RECIPE, *TrainingSettings.model_fields)
+        known = (*SHOWN, RECIPE, *TrainingSettings.model_fields, "model.PART", "loss.PART")
         for axis, values in self.axes.items():
-            if axis not in known:
+            if axis not in known and not axis.startswith(("model.", "loss.")):
                 raise ValueError(f"unknown axis '{axis}': allowed are {', '.join(known)}")
             if not values or len({str(value) for value in values}) < len(values):
                 raise ValueError(f"axis '{axis}' needs values, each once: {list(values)}")
@@ -146,8 +150,17 @@ def training_settings(study: StudySettings, condition: dict[str, Any]) -> Traini
     """
     recipe = dict(study.recipes[condition[RECIPE]]) if RECIPE in condition else {}
     name = recipe.pop("preset", study.preset)
-    axes = {axis: value for axis, value in condition.items() if axis not in ("fs", RECIPE)}
-    settings = preset(name, {**study.training, **recipe, **axes})
+    changes = {**study.training, **recipe}
+    # Parts last: they change what the whole says.
+    for axis, value in sorted(condition.items(), key=lambda item: "." in item[0]):
+        part, dot, key = axis.partition(".")
+        if dot:
+            whole = changes.get(part, {})
+            whole = {"name": whole} if isinstance(whole, str) else whole
+            changes[part] = {**whole, key: value}
+        elif axis not in (*SHOWN, RECIPE):
+            changes[axis] = value
+    settings = preset(name, changes)
     if settings.start is not None and settings.start not in study.pretraining:
         raise ConfigError(
             f"start '{settings.start}' is none of the study's pre-trainings: "

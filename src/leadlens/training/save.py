@@ -25,6 +25,7 @@ def save_trained(
         fs=data.store.fs,
         duration=data.duration,
         resampling=data.store.manifest.resampling,
+        band=data.store.manifest.band,
         normalisation=settings.normalisation,
         classes=data.classes,
         thresholds=trained.thresholds,

@@ -164,8 +164,9 @@ def dataset_for(bundle: Bundle, store: Store, scratch: Path) -> Dataset:
             f"{store.path} has windows of {duration:g} s, the model was trained on "
             f"{config.duration:g} s: ingest with --duration {config.duration:g}"
         )
-    if store.fs != config.fs:
-        store = derive_store(store, config.fs, scratch / "store", config.resampling)
+    if store.fs != config.fs or store.manifest.band != config.band:
+        place = scratch / "store"
+        store = derive_store(store, config.fs, place, config.resampling, config.band)
     everyone = np.arange(len(store.keys))
     crop = None if duration == config.duration else config.duration
     data = Dataset(store, everyone, config.leads, config.normalisation, config.classes, crop)

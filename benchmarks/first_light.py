@@ -17,7 +17,7 @@ from pathlib import Path
 
 from leadlens.data.ingest import IngestSettings, ingest
 from leadlens.data.sources import FolderSource
-from leadlens.engines.local import available_cores
+from leadlens.engines.local import LocalEngine, available_cores
 from leadlens.models.registry import build_model, count_parameters
 from leadlens.models.settings import PaperInceptionSettings
 from leadlens.study.plan import plan_cells
@@ -50,7 +50,7 @@ def run_demo(scratch: Path, quick: bool) -> dict[str, object]:
     study = read_study(ROOT / "studies" / "demo.yaml", QUICK if quick else ())
     started = time.perf_counter()
     folder = scratch / "demo"
-    data = run_study(study, folder, available_cores(), "cpu")
+    data = run_study(study, folder, LocalEngine(available_cores()), "cpu")
     seconds = time.perf_counter() - started
     results = collect(plan_cells(study, folder), data.classes)
     for condition in results.conditions:

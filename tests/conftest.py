@@ -142,5 +142,5 @@ def tiny_study(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from leadlens.study.settings import read_study
 
     folder = tmp_path_factory.mktemp("study") / "tiny"
-    run_study(read_study(study_file), folder, n_workers=1, device="cpu")
+    run_study(read_study(study_file), folder, device="cpu")
     return folder

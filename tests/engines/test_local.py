@@ -29,6 +29,15 @@ def die_at_2(item: int) -> int:
     return item
 
 
+def die_the_first_time(item: str) -> str:
+    """Return the file's name; the third and the fifth kill their worker once."""
+    place = Path(item)
+    if place.name in ("2", "4") and not place.exists():
+        place.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return place.name
+
+
 def threads_and_process(item: int) -> tuple[str | None, int]:
     time.sleep(0.01 * item)
     return os.environ.get("OMP_NUM_THREADS"), os.getpid()
@@ -51,8 +60,14 @@ def test_an_error_in_a_worker_reaches_the_caller_as_itself(n_workers: int) -> No
         list(LocalEngine(n_workers).map_items(fail_at_3, list(range(6))))
 
 
-def test_a_worker_that_is_killed_is_told_with_what_to_do() -> None:
-    with pytest.raises(LeadlensError, match=r"a worker process died.*fewer workers"):
+def test_what_a_killed_worker_was_computing_is_computed_again(tmp_path: Path) -> None:
+    items = [str(tmp_path / f"{number}") for number in range(6)]
+    found = dict(LocalEngine(2).map_items(die_the_first_time, items))
+    assert found == {number: str(number) for number in range(6)}
+
+
+def test_workers_that_are_killed_again_and_again_are_told_with_what_to_do() -> None:
+    with pytest.raises(LeadlensError, match=r"a worker process died 4 times.*fewer workers"):
         list(LocalEngine(2).map_items(die_at_2, list(range(6))))
 
 

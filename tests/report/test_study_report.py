@@ -218,7 +218,7 @@ def test_leaks_of_the_published_study_are_marked(
         "training.schedule=published_plateau",
         "folds.method=label_combination",
     )
-    run_study(read_study(study_file, changes), tmp_path / "leak", n_workers=1, device="cpu")
+    run_study(read_study(study_file, changes), tmp_path / "leak", device="cpu")
     text = text_of(write_report(tmp_path / "leak").read_text())
     start = text.index("not a medical device")
     marks = text[start : text.index("Mean over tested folds")]

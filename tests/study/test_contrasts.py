@@ -24,7 +24,7 @@ from leadlens.study.summary import write_results
 def results_of(store: Store, folder: Path, **changes: Any) -> Results:
     axes = {"batch_size": [8, 16], "fs": [50], "seed": [0, 100]}
     study = small_study(store, **{"folds": {"k": 3}, "axes": axes, **changes})
-    run_study(study, folder, n_workers=1, device="cpu")
+    run_study(study, folder, device="cpu")
     return finished(folder)
 
 

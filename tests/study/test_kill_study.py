@@ -63,7 +63,7 @@ def test_a_study_killed_in_a_cell_ends_as_the_uninterrupted_one(
     assert (first.folder / "checkpoint-0.safetensors").exists()
 
     for folder in (killed, whole):
-        run_study(study, folder, n_workers=1, device="cpu")
+        run_study(study, folder, device="cpu")
     for ours, theirs in zip(plan_cells(study, killed), plan_cells(study, whole), strict=True):
         assert n_lines(ours.folder / "metrics.jsonl") == 25
         with (

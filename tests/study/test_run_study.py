@@ -15,6 +15,7 @@ from leadlens.bundle import load_bundle
 from leadlens.data.folds import fold_numbers, groups_of, load_folds
 from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import scored_codes
+from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, LeadlensError, StoreError
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
@@ -103,7 +104,7 @@ def test_a_finished_study_is_run_again_for_free(
 
     monkeypatch.setattr(recipe, "fit", no_training)
     before = done_files(copy)
-    run_study(study, copy, n_workers=1, device="cpu")
+    run_study(study, copy, device="cpu")
     assert done_files(copy) == before
     assert len(before) > 4  # four cells, and the parts of the explanations
 
@@ -114,7 +115,7 @@ def test_a_cell_that_is_missing_is_trained_again_and_is_the_same(
     cell, *others = cells_of(study, copy)
     before = {other.folder: (other.folder / "DONE").stat().st_mtime_ns for other in others}
     shutil.rmtree(cell.folder)
-    run_study(study, copy, n_workers=1, device="cpu")
+    run_study(study, copy, device="cpu")
     again, first = kept(cell), kept(cells_of(study, tiny_study)[0])
     for name, values in first.items():
         np.testing.assert_array_equal(again[name], values)
@@ -134,10 +135,10 @@ def test_thin_diagnoses_are_noted_once_while_there_is_something_to_train(
         "training.batch_size=2",
     )
     notes: list[str] = []
-    run_study(small, tmp_path, n_workers=1, device="cpu", on_note=notes.append)
+    run_study(small, tmp_path, device="cpu", on_note=notes.append)
     assert len(notes) == 1
     assert notes[0].startswith("soft_f1 in batches of 2: less than one positive a batch")
-    run_study(small, tmp_path, n_workers=1, device="cpu", on_note=notes.append)
+    run_study(small, tmp_path, device="cpu", on_note=notes.append)
     assert len(notes) == 1
 
 
@@ -147,7 +148,7 @@ def test_two_processes_compute_what_one_does(study_file: Path, tmp_path: Path) -
     results = []
     for n_workers in (1, 2):
         folder = tmp_path / str(n_workers)
-        run_study(small, folder, n_workers=n_workers, device="cpu")
+        run_study(small, folder, LocalEngine(n_workers), "cpu")
         results.append([kept(cell)["probabilities"] for cell in cells_of(small, folder)])
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
@@ -270,7 +271,7 @@ def test_other_data_or_folds_in_the_same_folder_are_refused(
 ) -> None:
     before = done_files(copy)
     with pytest.raises(ConfigError, match="other data or folds: choose another --out"):
-        run_study(changed(study_file, change), copy, n_workers=1, device="cpu")
+        run_study(changed(study_file, change), copy, device="cpu")
     assert done_files(copy) == before
 
 
@@ -281,13 +282,13 @@ def test_a_cell_computed_with_other_training_settings_is_refused_by_name(
     study_file: Path, copy: Path, change: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"fold-0 was computed with other settings"):
-        run_study(changed(study_file, change), copy, n_workers=1, device="cpu")
+        run_study(changed(study_file, change), copy, device="cpu")
 
 
 def test_an_axis_may_grow_and_what_is_done_stays(study_file: Path, copy: Path) -> None:
     before = done_files(copy / "cells")
     larger = changed(study_file, "axes.loss=[bce, double_soft_f1, soft_f1]")
-    run_study(larger, copy, n_workers=1, device="cpu")
+    run_study(larger, copy, device="cpu")
     after = done_files(copy / "cells")
     assert len(after) == 6
     assert {path: after[path] for path in before} == before
@@ -298,13 +299,13 @@ def test_two_runs_in_one_folder_are_refused(study: StudySettings, copy: Path) ->
         FileLock(copy / ".lock"),
         pytest.raises(ConfigError, match="is being computed by another run"),
     ):
-        run_study(study, copy, n_workers=1, device="cpu")
+        run_study(study, copy, device="cpu")
 
 
 def test_a_rate_above_the_stores_is_refused_by_value(study_file: Path, tmp_path: Path) -> None:
     faster = changed(study_file, "axes.fs=[100]", "explain=null")
     with pytest.raises(ConfigError, match=r"asks for 100 Hz, but .*store holds 50 Hz"):
-        run_study(faster, tmp_path, n_workers=1, device="cpu")
+        run_study(faster, tmp_path, device="cpu")
 
 
 def test_a_study_without_any_diagnosis_to_train_is_refused(
@@ -317,7 +318,7 @@ def test_a_study_without_any_diagnosis_to_train_is_refused(
         "data.min_positives=61",
     )
     with pytest.raises(ConfigError, match="no diagnosis has 61 recordings"):
-        run_study(none, tmp_path, n_workers=1, device="cpu")
+        run_study(none, tmp_path, device="cpu")
 
 
 def test_a_store_may_be_given_instead_of_a_simulation(
@@ -331,7 +332,7 @@ def test_a_store_may_be_given_instead_of_a_simulation(
         "axes.fs=[25]",
         "explain=null",
     )
-    data = run_study(given, tmp_path, n_workers=1, device="cpu")
+    data = run_study(given, tmp_path, device="cpu")
     assert data.store.path == tiny_study / "store"
     assert not (tmp_path / "store").exists()
     assert load_bundle(cells_of(given, tmp_path)[0].folder / "bundle").config.fs == 25.0
@@ -344,7 +345,7 @@ def test_a_changed_fold_file_is_refused(study: StudySettings, copy: Path) -> Non
     folds["assignment"][key] = 1 - folds["assignment"][key]
     path.write_text(json.dumps(folds))
     with pytest.raises(StoreError, match=r"folds\.json was changed"):
-        run_study(study, copy, n_workers=1, device="cpu")
+        run_study(study, copy, device="cpu")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a zip"])
@@ -418,7 +419,7 @@ def test_skill_over_folds_compares_within_folds_only(study: StudySettings, copy:
         # Told perfectly in each fold, but the second fold's model is far surer of everything.
         said["probabilities"] = (said["labels"] * 0.1 + 0.8 * task.cell.fold).astype(np.float32)
         np.savez(task.cell.folder / "predictions.npz", **said)
-    run_study(study, copy, n_workers=1, device="cpu")
+    run_study(study, copy, device="cpu")
     withheld = load_explanations(tasks, study.explain, copy / "explanations").withheld
     assert not [why for why in withheld.values() if "AUROC" in why]
 
@@ -426,7 +427,7 @@ def test_skill_over_folds_compares_within_folds_only(study: StudySettings, copy:
 def test_one_fold_may_be_explained_alone(study_file: Path, copy: Path) -> None:
     alone = changed(study_file, "explain.fold=1")
     assert alone.explain is not None
-    run_study(alone, copy, n_workers=1, device="cpu")
+    run_study(alone, copy, device="cpu")
     tasks = explained_tasks(alone, copy)
     assert [task.cell.fold for task in tasks] == [1]
     said = load_explanations(tasks, alone.explain, copy / "explanations")
@@ -453,7 +454,7 @@ def test_damaged_explanations_are_refused_and_made_again_by_the_next_run(
     next(iter(sorted(folder.rglob("part-*.npz")))).write_bytes(content)
     with pytest.raises(StoreError, match="does not hold this study's explanations"):
         load_explanations(tasks, study.explain, folder)
-    run_study(study, copy, n_workers=1, device="cpu")
+    run_study(study, copy, device="cpu")
     again = load_explanations(tasks, study.explain, folder)
     first = load_explanations(tasks, study.explain, tiny_study / "explanations")
     values, expected = (each.maps["lead"].all_with.values for each in (again, first))
@@ -501,7 +502,7 @@ def test_only_recordings_of_the_exact_duration_take_part_where_asked(
         "data.min_positives=1",
     )
     with pytest.raises(ConfigError, match=r"no recording of .* lasts exactly 10 s"):
-        run_study(exact, tmp_path / "study", n_workers=1, device="cpu")
+        run_study(exact, tmp_path / "study", device="cpu")
 
 
 def test_the_leaking_schedule_watches_the_tested_fold(
@@ -516,7 +517,7 @@ def test_the_leaking_schedule_watches_the_tested_fold(
         "training.schedule=published_plateau",
         "folds.method=label_combination",
     )
-    run_study(leaking, tmp_path, n_workers=1, device="cpu")
+    run_study(leaking, tmp_path, device="cpu")
     for cell in cells_of(leaking, tmp_path):
         held_out = load_bundle(cell.folder / "bundle").config.held_out
         assert held_out is not None

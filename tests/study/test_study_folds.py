@@ -84,7 +84,7 @@ def test_each_source_is_tested_by_a_network_that_never_saw_it(
     by_source: StudySettings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "study"
-    data = run_study(by_source, folder, n_workers=1, device="cpu")
+    data = run_study(by_source, folder, device="cpu")
     # Georgia keeps the waveform that is in Ningbo too: of equals, the first by name.
     assert len(data.recordings) == 22
     assert describe_data(data)["sources"] == {"georgia": 10, "ningbo": 2, "ptb-xl": 10}
@@ -102,9 +102,9 @@ def test_each_source_is_tested_by_a_network_that_never_saw_it(
 
 def test_the_folds_of_a_study_are_made_once(by_source: StudySettings, tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    run_study(by_source, folder, n_workers=1, device="cpu")
+    run_study(by_source, folder, device="cpu")
     before = (folder / "folds.json").read_bytes()
-    run_study(by_source, folder, n_workers=1, device="cpu")
+    run_study(by_source, folder, device="cpu")
     assert (folder / "folds.json").read_bytes() == before
     _, data, tasks = finished_study(folder)
     assert len(tasks) == 3
@@ -117,7 +117,7 @@ def test_one_of_the_data_sets_own_folds_is_tested_and_another_left_unused(
 ) -> None:
     folds = {"method": "given", "tested": [10], "unused": [9]}
     study = study_of(tmp_path, store, folds=folds)
-    data = run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+    data = run_study(study, tmp_path / "study", device="cpu")
     (cell,) = plan_cells(study, tmp_path / "study")
     assert cell.folder.name == "fold-10"
     said = load_predictions(cell)
@@ -130,10 +130,10 @@ def test_one_of_the_data_sets_own_folds_is_tested_and_another_left_unused(
 
 def test_more_folds_may_be_tested_later(tmp_path: Path, store: Store) -> None:
     few = study_of(tmp_path, store, folds={"method": "given", "tested": [10]})
-    run_study(few, tmp_path / "study", n_workers=1, device="cpu")
+    run_study(few, tmp_path / "study", device="cpu")
     done = (tmp_path / "study" / "cells" / "fs=50" / "fold-10" / "DONE").stat().st_mtime_ns
     study = study_of(tmp_path, store, folds={"method": "given"})
-    run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+    run_study(study, tmp_path / "study", device="cpu")
     cells = plan_cells(study, tmp_path / "study")
     assert [cell.fold for cell in cells if cell.is_done] == [8, 9, 10]
     assert (cells[2].folder / "DONE").stat().st_mtime_ns == done
@@ -145,14 +145,14 @@ def test_a_fold_file_serves_a_study_and_another_in_its_place_is_refused(
     file = tmp_path / "mine.json"
     save_folds(make_folds(store, CLASSES, FoldSettings(k=2)), file)
     study = study_of(tmp_path, store, folds={"method": "given", "file": str(file)})
-    run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+    run_study(study, tmp_path / "study", device="cpu")
     kept = load_folds(tmp_path / "study" / "folds.json", open_store(store.path))
     assert kept.assignment == make_folds(store, CLASSES, FoldSettings(k=2)).assignment
     save_folds(make_folds(store, CLASSES, FoldSettings(k=2, seed=1)), file)
     with pytest.raises(ConfigError, match=r"other folds than those of .*mine.json"):
-        run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+        run_study(study, tmp_path / "study", device="cpu")
     file.unlink()
-    run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+    run_study(study, tmp_path / "study", device="cpu")
 
 
 def test_a_split_that_the_user_allows_is_a_warning_in_the_report(
@@ -165,7 +165,7 @@ def test_a_split_that_the_user_allows_is_a_warning_in_the_report(
     with pytest.raises(ConfigError, match=r"georgia/E00004 \(fold 0\) and ningbo/N1 \(fold 1\)"):
         plan_cells(study_of(tmp_path, store, folds=folds), tmp_path / "study")
     study = study_of(tmp_path, store, folds={**folds, "allow_split": True})
-    run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+    run_study(study, tmp_path / "study", device="cpu")
     page = write_report(tmp_path / "study").read_text()
     assert "1 groups of recordings that belong together" in page
     assert "may be too good" in page
@@ -196,5 +196,5 @@ def test_a_tested_fold_that_is_not_there_is_refused_before_anything_is_made(
 ) -> None:
     study = study_of(tmp_path, store, folds={"k": 3, "tested": [3]})
     with pytest.raises(ConfigError, match=r"names '3', which is no fold: there are 0, 1, 2"):
-        run_study(study, tmp_path / "study", n_workers=1, device="cpu")
+        run_study(study, tmp_path / "study", device="cpu")
     assert not (tmp_path / "study").exists()

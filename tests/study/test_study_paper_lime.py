@@ -30,7 +30,7 @@ CHANGES = (
 def explained(study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a study whose explainer is the published one."""
     folder = tmp_path_factory.mktemp("published") / "study"
-    run_study(read_study(study_file, CHANGES), folder, n_workers=1, device="cpu")
+    run_study(read_study(study_file, CHANGES), folder, device="cpu")
     return folder
 
 
@@ -87,6 +87,6 @@ def test_explanations_are_made_once_and_go_with_a_study_that_is_moved(
 ) -> None:
     moved = Path(shutil.copytree(explained, tmp_path / "moved"))
     before = {path: path.stat().st_mtime_ns for path in moved.rglob("part-*.npz")}
-    run_study(read_study(study_file, CHANGES), moved, n_workers=1, device="cpu")
+    run_study(read_study(study_file, CHANGES), moved, device="cpu")
     assert before
     assert {path: path.stat().st_mtime_ns for path in moved.rglob("part-*.npz")} == before

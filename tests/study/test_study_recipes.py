@@ -93,10 +93,10 @@ def test_models_that_are_trained_first_are_told_with_how_far_they_are(
         told.append((len(cells), [start.n_epochs_done for start in starts]))
 
     (start,) = to_pretrain(study, plan_cells(study, tmp_path), tmp_path)
-    run_study(study, tmp_path, n_workers=1, device="cpu", on_training=note)
+    run_study(study, tmp_path, device="cpu", on_training=note)
     assert (told, start.n_epochs_done) == ([(2, [0])], 2)
 
-    run_study(study, tmp_path, n_workers=1, device="cpu", on_training=note)
+    run_study(study, tmp_path, device="cpu", on_training=note)
     assert told[1] == (2, [])
 
 
@@ -119,7 +119,7 @@ def test_an_unfinished_pretraining_counts_the_epochs_it_has_finished(
 
 def test_recipes_run_and_their_thresholds_decide(small_store: Store, tmp_path: Path) -> None:
     study = study_of(small_store)
-    run_study(study, tmp_path, n_workers=1, device="cpu")
+    run_study(study, tmp_path, device="cpu")
     _, data, tasks = finished_study(tmp_path)
     cells = [task.cell for task in tasks]
     assert all(cell.is_done for cell in cells)

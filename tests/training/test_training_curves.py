@@ -62,7 +62,7 @@ def test_a_trained_model_has_its_losses_as_a_curve(small_store: Store, tmp_path:
 def test_each_cell_of_a_study_has_its_curves(small_store: Store, tmp_path: Path) -> None:
     study = small_study(small_store, axes={"fs": [50], "batch_size": [8, 16]})
     folder = tmp_path / "curves"
-    run_study(study, tmp_path / "study", n_workers=1, device="cpu", curves=folder)
+    run_study(study, tmp_path / "study", device="cpu", curves=folder)
     _, _, tasks = finished_study(tmp_path / "study")
     assert len(tasks) == 4
     for task in tasks:
@@ -92,5 +92,5 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
         train_single(small_store.path, tmp_path / "model", "small", {"model": TINY, "epochs": 1},
                      min_positives=8, device="cpu", curves=place)  # fmt: skip
     with pytest.raises(ConfigError, match="give another folder"):
-        run_study(small_study(small_store), tmp_path / "study", 1, "cpu", curves=place)
+        run_study(small_study(small_store), tmp_path / "study", device="cpu", curves=place)
     assert not list(tmp_path.rglob("checkpoint*")) + list(tmp_path.rglob("metrics*"))

@@ -12,6 +12,7 @@ import typer
 from leadlens.cli.terminal import (
     CurvesOption,
     DeviceOption,
+    EngineOption,
     JsonOption,
     SetOption,
     WorkersOption,
@@ -21,7 +22,7 @@ from leadlens.cli.terminal import (
     progress_bar,
     say,
 )
-from leadlens.engines.local import available_cores
+from leadlens.engines.engine import Engine, choose_engine
 from leadlens.errors import ConfigError
 from leadlens.study.plan import Cell, axis_text, n_epochs_done, plan_cells
 from leadlens.study.settings import StudySettings, read_study
@@ -65,6 +66,7 @@ def run(
     file: FileArgument,
     out_folder: OutOption = None,
     workers: WorkersOption = None,
+    engine: EngineOption = "local",
     device: DeviceOption = "auto",
     curves: CurvesOption = None,
     changes: SetOption = None,
@@ -76,7 +78,8 @@ def run(
     for change in changes or ():
         words += ["--set", change]
     command = shlex.join(words)
-    _run(study, _folder(study, out_folder), workers, device, command, as_json, curves)
+    chosen = _engine(engine, workers, device)
+    _run(study, _folder(study, out_folder), chosen, device, command, as_json, curves)
 
 
 def demo(
@@ -89,7 +92,7 @@ def demo(
     """Run a small study on simulated ECGs: two losses, three rates; a few minutes, no network."""
     study = read_study(_demo_file())
     say("simulated ECGs, for a first look; no statement about patients")
-    _run(study, out_folder, workers, "cpu", "leadlens demo", as_json)
+    _run(study, out_folder, _engine("local", workers, "cpu"), "cpu", "leadlens demo", as_json)
 
 
 def report(
@@ -105,10 +108,19 @@ def report(
     _print_results(folder, write_report(folder, store), as_json)
 
 
+def _engine(name: str, workers: int | None, device: str) -> Engine:
+    """Return who computes; processes of this machine share its one GPU only if that is asked."""
+    from leadlens.training.devices import choose_device
+
+    if name == "local" and workers is None and choose_device(device).type == "cuda":
+        workers = 1
+    return choose_engine(name, workers)
+
+
 def _run(
     study: StudySettings,
     folder: Path,
-    workers: int | None,
+    engine: Engine,
     device: str,
     command: str,
     as_json: bool,
@@ -118,18 +130,15 @@ def _run(
     from leadlens.errors import require_extra
     from leadlens.report.study_report import write_report
     from leadlens.study.run import run_study
-    from leadlens.training.devices import choose_device
 
     for module in ("jinja2", "matplotlib"):
         require_extra(module, "report", "the study's report")
 
-    # A GPU is one: several processes on it would only wait for each other.
-    n_workers = workers or (1 if choose_device(device).type == "cuda" else available_cores())
     with progress_bar("preparing recordings", "") as move, TrainingProgress() as training:
         run_study(
             study,
             folder,
-            n_workers,
+            engine,
             device,
             command,
             on_progress=move,

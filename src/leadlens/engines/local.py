@@ -5,9 +5,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,9 @@ from leadlens.errors import ConfigError, LeadlensError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+RETRIES: Final = 3
+"""How often workers may die in a row."""
 
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -39,10 +43,12 @@ class LocalEngine:
 
         With several workers each is a fresh process with one thread (two numerical threads a
         worker on a busy machine were 13 times slower than one); workers end when this process
-        dies, so a killed run leaves nobody writing.
+        dies, so a killed run leaves nobody writing. When one of them dies (killed, out of memory),
+        what it was computing is computed again by new ones.
 
         Raises:
-            LeadlensError: a worker died (out of memory, killed); whatever `function` raises.
+            LeadlensError: workers died RETRIES + 1 times, with no item finished in between;
+                whatever `function` raises.
         """
         if self.n_workers < 1:
             raise ConfigError(f"{self.n_workers} workers: at least 1 is needed")
@@ -50,6 +56,28 @@ class LocalEngine:
             for position, item in enumerate(items):
                 yield position, function(item)
             return
+        waiting = dict(enumerate(items))
+        n_deaths = 0
+        while waiting:
+            try:
+                with closing(self._map_in_pool(function, dict(waiting))) as mapped:
+                    for position, result in mapped:
+                        del waiting[position]
+                        n_deaths = 0
+                        yield position, result
+            except BrokenProcessPool as error:
+                n_deaths += 1
+                if n_deaths > RETRIES:
+                    raise LeadlensError(
+                        f"a worker process died {n_deaths} times, perhaps for want of memory: what "
+                        "is finished is kept; run the same command again, with fewer workers if it "
+                        "repeats"
+                    ) from error
+
+    def _map_in_pool(
+        self, function: Callable[[Item], Result], items: dict[int, Item]
+    ) -> Generator[tuple[int, Result]]:
+        """Yield positions and results from a pool of workers, which breaks when one dies."""
         pool = ProcessPoolExecutor(
             min(self.n_workers, len(items)),
             mp_context=multiprocessing.get_context("spawn"),
@@ -58,14 +86,9 @@ class LocalEngine:
             initargs=(os.getpid(), function),
         )
         try:
-            futures = {pool.submit(_call, item): i for i, item in enumerate(items)}
+            futures = {pool.submit(_call, item): position for position, item in items.items()}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise LeadlensError(
-                "a worker process died, perhaps for want of memory: what is finished is kept; "
-                "run the same command again, with fewer workers if it repeats"
-            ) from error
         finally:
             _stop(pool)
 

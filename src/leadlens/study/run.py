@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 from leadlens.data.folds import FoldFile, load_folds, make_folds, participants, save_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.diagnoses import diagnosis, scored_codes
-from leadlens.engines.local import LocalEngine
+from leadlens.engines.engine import Engine
+from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import ConfigError, StoreError
 from leadlens.files import hash_file, read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
@@ -51,7 +52,7 @@ class StudyData:
 def run_study(
     study: StudySettings,
     folder: Path,
-    n_workers: int,
+    engine: Engine = ONE_PROCESS,
     device: str = "auto",
     command: str = "",
     on_progress: Callable[[int, int], None] | None = None,
@@ -64,7 +65,7 @@ def run_study(
     Args:
         study: the study.
         folder: its folder.
-        n_workers: processes; each has one thread.
+        engine: whose processes compute; on a processor each has one thread.
         device: "auto", "cpu" or "cuda".
         command: what the user typed, kept for the report.
         on_progress: called with recordings done and in all while data are made.
@@ -78,7 +79,6 @@ def run_study(
         MissingExtraError: curves are wanted, and TensorBoard is not installed.
         StoreError: the store or the fold file is missing or damaged.
     """
-    engine = LocalEngine(n_workers)
     cells = plan_cells(study, folder)
     if curves is not None:
         prepare_curves(curves)

@@ -8,6 +8,9 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from leadlens.evaluation.bootstrap import auroc_of_draws, interval, redraw, times_drawn
+from leadlens.evaluation.challenge import challenge_score
+
+CODES = ("426783006", "164889003", "59118001")  # NSR, AF, RBBB
 
 
 def cohort(n: int = 120, n_classes: int = 3, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -39,7 +42,7 @@ def test_the_auroc_of_a_draw_is_that_of_recordings_weighed_by_how_often_they_are
 
 def test_f1_and_accuracy_of_a_draw_are_those_of_weighed_recordings_whose_labels_are_known() -> None:
     labels, mask, said, decisions, groups = cohort()
-    drawn = redraw(labels, mask, said, decisions, groups, seed=4, n_draws=20)
+    drawn = redraw(labels, mask, said, decisions, CODES, groups, seed=4, n_draws=20)
     times = times_drawn(groups, 20, seed=4)
     for draw in range(20):
         for column in range(3):
@@ -52,6 +55,16 @@ def test_f1_and_accuracy_of_a_draw_are_those_of_weighed_recordings_whose_labels_
             assert drawn.per_class["accuracy"][draw, column] == pytest.approx(accuracy)
         mean = np.nanmean(drawn.per_class["f1"][draw])
         assert drawn.macro["f1"][draw] == pytest.approx(mean)
+
+
+def test_the_challenge_score_of_a_draw_is_that_of_recordings_repeated() -> None:
+    labels, mask, said, decisions, groups = cohort()
+    drawn = redraw(labels, mask, said, decisions, CODES, groups, seed=4, n_draws=5)
+    times = times_drawn(groups, 5, seed=4)
+    for draw in range(5):
+        rows = np.repeat(np.arange(len(labels)), times[:, draw].astype(int))
+        expected = challenge_score(labels[rows], mask[rows], decisions[rows], CODES)
+        assert drawn.macro["challenge"][draw] == pytest.approx(expected)
 
 
 def test_recordings_of_a_group_are_drawn_together_and_groups_as_often_as_there_are() -> None:
@@ -74,7 +87,9 @@ def test_a_class_that_a_draw_lacks_is_left_out_of_its_mean() -> None:
     labels[:10, 0], labels[0, 1] = True, True
     said = np.linspace(1, 0, 30)[:, None].repeat(2, axis=1)
     everything = np.ones_like(labels)
-    drawn = redraw(labels, everything, said, said > 0.5, np.arange(30), seed=0, n_draws=100)
+    drawn = redraw(
+        labels, everything, said, said > 0.5, CODES[:2], np.arange(30), seed=0, n_draws=100
+    )
     is_absent = np.isnan(drawn.per_class["auroc"][:, 1])
     assert 0.2 < is_absent.mean() < 0.6
     alone = drawn.per_class["auroc"][is_absent, 0]

@@ -27,7 +27,16 @@ from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import read_study
 
 DASH = "\u2013"
-MACRO = ("auroc", "auprc", "f1", "accuracy", "subset_accuracy", "challenge")
+MACRO = (
+    "auroc",
+    "auprc",
+    "f1",
+    "accuracy",
+    "subset_accuracy",
+    "challenge",
+    "sensitivity_at_95",
+    "calibration_error",
+)
 LOADS = {
     "script": "src",
     "img": "src",
@@ -132,11 +141,12 @@ def test_every_conditions_figures_are_those_of_results_json(page: str, report: P
     results = json.loads((report.parent / "results.json").read_text())
     text = text_of(page)
     for condition in results["conditions"]:
-        cells = [
-            DASH if condition["mean"][m] is None
-            else f"{condition['mean'][m]:.3f} ± {condition['sd'][m]:.3f}"
-            for m in MACRO
-        ]  # fmt: skip
+        cells = []
+        for m in MACRO:
+            mean, sd = condition["mean"][m], condition["sd"][m]
+            ends = condition["interval"].get(m)
+            cells.append(DASH if mean is None else f"{mean:.3f} ± {sd:.3f}")
+            cells += [f"{ends[0]:.3f}\u2013{ends[1]:.3f}"] if ends else []
         assert " ".join([condition["name"].replace(",", ", "), "2", *cells]) in text
         for name in condition["floors"]:
             assert f"floor: {name}" in text

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, LeadlensError, StoreError
+from leadlens.evaluation.bootstrap import interval, redraw
+from leadlens.evaluation.metrics import score
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
+from leadlens.study.ledger import costs
 from leadlens.study.plan import Cell, explained_cells, plan_cells
 from leadlens.study.results import collect
 from leadlens.study.run import describe_data, finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
+from leadlens.study.subgroups import age_band, subgroups
 from leadlens.study.summary import write_results
 from leadlens.training import recipe
 
@@ -172,8 +177,13 @@ def test_results_are_what_scikit_learn_makes_of_the_kept_predictions(tiny_study:
                     "auprc": average_precision_score(truth, p[:, c]),
                     "f1": f1_score(truth, given, zero_division=0.0),
                     "accuracy": accuracy_score(truth, given),
+                    "sensitivity_at_95": max(
+                        (p[truth, c] > cut).mean()
+                        for cut in [-1.0, *p[:, c]]
+                        if (p[~truth, c] <= cut).mean() >= 0.95
+                    ),
                 }
-                assert {k: v[c] for k, v in per_class.items()} == pytest.approx(expected)
+                assert {k: per_class[k][c] for k in expected} == pytest.approx(expected)
             macro = fold.scores.macro
             assert macro["auroc"] == pytest.approx(roc_auc_score(labels, p))
             assert macro["f1"] == pytest.approx(
@@ -196,13 +206,102 @@ def test_results_json_has_mean_and_sample_standard_deviation_over_folds(
         assert said["sd"]["auroc"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
 
 
+def test_results_json_has_the_bootstrap_intervals_of_macro_scores(
+    tiny_study: Path, tmp_path: Path
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    summary = write_results(results, tmp_path)
+    for condition, said in zip(results.conditions, summary["conditions"], strict=True):
+        draws = []
+        for fold in condition.folds:
+            p = fold.said
+            parts = p.labels, p.label_mask, p.probabilities, p.decisions
+            draws.append(
+                redraw(*parts, data.classes, np.arange(len(p.keys)), seed=fold.cell.fold).macro
+            )
+        for metric in ("auroc", "f1", "accuracy", "challenge"):
+            mean = np.mean([each[metric] for each in draws], axis=0)
+            expected = interval(condition.mean(metric), mean)
+            assert said["interval"][metric] == pytest.approx(expected, abs=1e-5)
+        assert [one["code"] for one in said["classes"]] == list(data.classes)
+        # Nobody has fifty: AUROC's interval is Newcombe's, F1 has none.
+        assert all(one["f1_interval"] is None for one in said["classes"])
+        assert said["classes"][0]["auroc_interval"] == pytest.approx(
+            condition.class_interval(0), abs=1e-6
+        )
+
+
+def test_recordings_of_a_patient_are_drawn_together(tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    cells = [task.cell for task in tasks]
+    alone = collect(cells, data.classes).conditions[0]
+    pairs = {key: number // 2 for number, key in enumerate(sorted(data.store.keys))}
+    together = collect(cells, data.classes, pairs).conditions[0]
+    assert alone.mean("auroc") == together.mean("auroc")
+    assert alone.interval("auroc") != together.interval("auroc")
+
+
+def test_subgroups_have_the_scores_of_their_own_recordings(tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    condition = collect([task.cell for task in tasks], data.classes).conditions[0]
+    rows = dict(zip(data.store.keys, data.store.first_rows, strict=True))
+    found = {(one.kind, one.name): one for one in subgroups(condition, rows)}
+    assert not any(kind == "source" for kind, _ in found)  # there is one only
+    for kind in ("sex", "age"):
+        assert sum(one.n_recordings for (k, _), one in found.items() if k == kind) == 60
+    values = []
+    for fold in condition.folds:
+        said = fold.said
+        chosen = np.array([rows[key].sex == "female" for key in said.keys])
+        parts = (said.labels, said.label_mask, said.probabilities, said.decisions)
+        values.append(score(*(part[chosen] for part in parts)).macro["f1"])
+    assert found["sex", "female"].scores["f1"][0] == pytest.approx(np.mean(values))
+
+
+def test_ages_fall_into_bands_and_unknown_ones_into_none(tiny_study: Path) -> None:
+    _, data, _ = finished_study(tiny_study)
+    row = data.store.first_rows[0]
+    bands = {age: age_band(replace(row, age=age)) for age in ("39", "40", "79.5", "80", "")}
+    assert list(bands.values()) == ["under 40", "40 to 59", "60 to 79", "80 and over", "unknown"]
+
+
+def test_every_cell_keeps_what_it_took_and_the_ledger_lists_it(
+    tiny_study: Path, tmp_path: Path
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    write_results(results, tmp_path)
+    with (tmp_path / "ledger.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    for row in rows:
+        assert 0 < float(row["training_s"]) <= float(row["wall_s"]) + 0.01
+        assert float(row["cpu_s"]) > 0
+        assert float(row["gpu_s"]) == 0
+        assert 50 < float(row["peak_mb"]) < 20_000
+        assert float(row["shown"]) == 60  # 30 recordings, 2 epochs
+        expected = float(row["shown"]) / float(row["training_s"])
+        assert float(row["shown_per_s"]) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_condition_is_worth_its_cost_unless_a_cheaper_one_is_better(tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    found = costs(results)
+    for one in found:
+        better = [o for o in found if o.auroc > one.auroc and o.cpu_s <= one.cpu_s]
+        assert one.is_worth_it == (not better)
+    assert any(one.is_worth_it for one in found)
+
+
 def test_results_csv_has_every_fold_metric_and_class(tiny_study: Path, tmp_path: Path) -> None:
     _, data, tasks = finished_study(tiny_study)
     write_results(collect([task.cell for task in tasks], data.classes), tmp_path)
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     n_cells, n_classes = 4, len(data.classes)
-    assert len(rows) == n_cells * (6 + 4 * n_classes)
+    assert len(rows) == n_cells * (8 + 6 * n_classes)
     macro = [row for row in rows if row["metric"] == "auroc" and row["class"] == ""]
     for row in macro:
         own = [

@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy import stats
 from scipy.special import expit
 
+from leadlens.evaluation.challenge import challenge_rewards, normalised
+
 N_DRAWS: Final = 500
 MIN_POSITIVES: Final = 50
 """Below, intervals of this kind are too narrow (docs/statistics.md): none is given."""
@@ -22,7 +24,7 @@ class Redrawn:
 
     Attributes:
         per_class: name -> (draw, class), NaN where a draw has no recording with the class.
-        macro: name -> (draw,), the mean over the classes present.
+        macro: name -> (draw,), the mean over the classes present; `challenge` too.
     """
 
     per_class: dict[str, Float[np.ndarray, "draw class"]]
@@ -34,17 +36,19 @@ def redraw(
     label_mask: Bool[np.ndarray, "n class"],
     probabilities: Float[np.ndarray, "n class"],
     decisions: Bool[np.ndarray, "n class"],
+    classes: tuple[str, ...],
     groups: Int[np.ndarray, " n"],
     seed: int,
     n_draws: int = N_DRAWS,
 ) -> Redrawn:
-    """Return AUROC, F1 and accuracy of `n_draws` draws of as many groups as there are.
+    """Return AUROC, F1, accuracy and Challenge score of draws of as many groups as there are.
 
     Args:
         labels: one column a class.
         label_mask: where they are known.
         probabilities: of each class.
         decisions: the classes given.
+        classes: the SNOMED CT code of each column.
         groups: which recordings belong together (a patient's).
         seed: of the draws.
         n_draws: how many.
@@ -65,7 +69,11 @@ def redraw(
             labels[known, column], probabilities[known, column], times[known]
         )
     per_class = {"auroc": auroc, "f1": f1, "accuracy": accuracy}
-    return Redrawn(per_class, {name: _row_means(values) for name, values in per_class.items()})
+    macro = {name: _row_means(values) for name, values in per_class.items()}
+    rewards = challenge_rewards(labels, label_mask, decisions, classes)
+    if rewards is not None:
+        macro["challenge"] = normalised(rewards @ times.astype(np.float64))
+    return Redrawn(per_class, macro)
 
 
 def times_drawn(

@@ -28,10 +28,21 @@ def challenge_score(
         decisions: the diagnoses given.
         classes: the SNOMED CT code of each column.
     """
+    rewards = challenge_rewards(labels, label_mask, decisions, classes)
+    return float("nan") if rewards is None else float(normalised(rewards.sum(axis=1)))
+
+
+def challenge_rewards(
+    labels: Bool[np.ndarray, "n class"],
+    label_mask: Bool[np.ndarray, "n class"],
+    decisions: Bool[np.ndarray, "n class"],
+    classes: tuple[str, ...],
+) -> Float64[np.ndarray, "3 n"] | None:
+    """Return `rewards_of` each recording; see `challenge_score` for the arguments."""
     truth, names = merge_equivalent(labels & label_mask, classes)
     given, _ = merge_equivalent(decisions & label_mask, classes)
     known, _ = merge_equivalent(label_mask, classes)
-    return score_merged(truth, given, weights_of(names), names, known)
+    return rewards_of(truth, given, weights_of(names), names, known)
 
 
 def weights_of(names: tuple[str, ...]) -> Float64[np.ndarray, "merged merged"]:
@@ -52,26 +63,47 @@ def score_merged(
 
     NaN where sinus rhythm, the answer that the score is measured from, is known in no recording.
     """
+    rewards = rewards_of(truth, given, weights, names, known)
+    return float("nan") if rewards is None else float(normalised(rewards.sum(axis=1)))
+
+
+def rewards_of(
+    truth: Bool[np.ndarray, "n merged"],
+    given: Bool[np.ndarray, "n merged"],
+    weights: Float64[np.ndarray, "merged merged"],
+    names: tuple[str, ...],
+    known: Bool[np.ndarray, "n merged"] | None = None,
+) -> Float64[np.ndarray, "3 n"] | None:
+    """Return each recording's reward for what was given, for the truth, and for sinus rhythm.
+
+    None where sinus rhythm is known in no recording.
+    """
     if SINUS_RHYTHM not in names:
-        return float("nan")
+        return None
     sinus = names.index(SINUS_RHYTHM)
     inactive = np.zeros_like(truth)
     inactive[:, sinus] = True if known is None else known[:, sinus]
     if not inactive.any():
-        return float("nan")
-    observed, correct, nothing = (
-        float((weights * _confusion(truth, decided)).sum()) for decided in (given, truth, inactive)
-    )
+        return None
+    return np.stack([_rewards(truth, decided, weights) for decided in (given, truth, inactive)])
+
+
+def normalised(rewards: Float64[np.ndarray, "3 ..."]) -> Float64[np.ndarray, "..."]:
+    """Return sums of `rewards_of` as scores: 1 for the truth, 0 for always sinus rhythm."""
+    observed, correct, nothing = rewards
     # The official scorer gives 0 where always answering sinus rhythm is already right.
-    return (observed - nothing) / (correct - nothing) if correct != nothing else 0.0
+    room = np.asarray(correct - nothing)
+    return np.where(room != 0, (observed - nothing) / np.where(room != 0, room, 1.0), 0.0)
 
 
-def _confusion(
-    truth: Bool[np.ndarray, "n merged"], given: Bool[np.ndarray, "n merged"]
-) -> Float64[np.ndarray, "merged merged"]:
-    """Return the confusion (given x true), each recording shared out over all it involves."""
-    involved = np.maximum((truth | given).sum(axis=1, keepdims=True), 1)
-    return given.astype(float).T @ (truth / involved)
+def _rewards(
+    truth: Bool[np.ndarray, "n merged"],
+    given: Bool[np.ndarray, "n merged"],
+    weights: Float64[np.ndarray, "merged merged"],
+) -> Float64[np.ndarray, " n"]:
+    """Return each recording's reward, shared out over every diagnosis it involves."""
+    involved = np.maximum((truth | given).sum(axis=1), 1)
+    return ((given @ weights) * truth).sum(axis=1) / involved
 
 
 def f_measure(truth: Bool[np.ndarray, "n merged"], given: Bool[np.ndarray, "n merged"]) -> float:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from leadlens.errors import ConfigError
+from leadlens.evaluation.reliability import expected_calibration_error
 
-PER_CLASS = ("auroc", "auprc", "f1", "accuracy")
+PER_CLASS = ("auroc", "auprc", "f1", "accuracy", "sensitivity_at_95", "calibration_error")
+SPECIFICITY = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,9 @@ class Scores:
     """Scores of one set of predictions.
 
     Attributes:
-        per_class: name -> (class,) values, NaN where the class is absent.
+        per_class: name -> (class,) values, NaN where the class is absent. `sensitivity_at_95` is
+            the largest sensitivity at a specificity of 95 % or more, at whatever threshold;
+            `calibration_error` the mean distance of probability and frequency over ten bins.
         macro: name -> value; `auroc`, `auprc`, `f1` over the classes present, `accuracy` over all
             classes with a known label (the published study's definition), `subset_accuracy`.
         n_positive, n_known: (class,) counts.
@@ -61,6 +65,8 @@ def score(
             values = probabilities[known, column]
             per_class["auroc"][column] = float(roc_auc_score(truth, values))
             per_class["auprc"][column] = float(average_precision_score(truth, values))
+            per_class["sensitivity_at_95"][column] = _sensitivity(truth, values)
+    per_class["calibration_error"] = expected_calibration_error(labels, label_mask, probabilities)
     macro = {name: _mean(values) for name, values in per_class.items()}
     # A recording is right as a whole when no known label of it is missed.
     is_annotated = label_mask.any(axis=1)
@@ -88,6 +94,12 @@ def floors(
         "all-positive": score(labels, label_mask, nothing + 1.0, nothing == 0),
         "prevalence": score(labels, label_mask, constant, constant >= 0.5),
     }
+
+
+def _sensitivity(truth: Bool[np.ndarray, " n"], said: Float[np.ndarray, " n"]) -> float:
+    """Return the largest sensitivity of a threshold that keeps the specificity."""
+    false_positive_rate, sensitivity, _ = roc_curve(truth, said)
+    return float(sensitivity[false_positive_rate <= 1 - SPECIFICITY + 1e-12].max())
 
 
 def _f1(truth: Bool[np.ndarray, " n"], decided: Bool[np.ndarray, " n"]) -> float:

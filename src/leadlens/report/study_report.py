@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from leadlens.bundle import NOT_A_DEVICE
+from leadlens.data.folds import groups_of
+from leadlens.data.index import IndexRow
 from leadlens.data.sources import citations
 from leadlens.ecg.diagnoses import diagnoses, diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
@@ -21,11 +23,13 @@ from leadlens.report.tables import (
     baseline_of,
     class_rows,
     contrast_rows,
+    cost_rows,
     fold_rows,
     folds_in_words,
     n_merged_classes,
     notes_of,
     result_rows,
+    subgroup_rows,
     training_json,
     warnings_of,
 )
@@ -33,6 +37,7 @@ from leadlens.study.cell import CellTask
 from leadlens.study.contrasts import METRICS
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
+from leadlens.study.ledger import costs
 from leadlens.study.plan import DONE, axis_text, explained_cells
 from leadlens.study.published import PublishedStudy, published_study
 from leadlens.study.results import ConditionResult, Results, collect
@@ -44,6 +49,7 @@ from leadlens.study.run import (
     finished_study,
 )
 from leadlens.study.settings import StudySettings
+from leadlens.study.subgroups import subgroups
 from leadlens.study.summary import write_results
 from leadlens.training.settings import TrainingSettings
 
@@ -63,7 +69,8 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         StoreError: no study there, or none of its cells is finished.
     """
     study, data, tasks = finished_study(folder, store)
-    results = collect([task.cell for task in tasks], data.classes)
+    groups = dict(zip(data.store.keys, groups_of(data.store).tolist(), strict=True))
+    results = collect([task.cell for task in tasks], data.classes, groups)
     if not results.conditions:
         raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
     summary = write_results(results, folder)
@@ -82,6 +89,8 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "contrast_metrics": METRICS,
         "baseline": baseline_of(summary["contrasts"]),
         "fold_rows": fold_rows(results),
+        "subgroups": subgroup_rows(subgroups(shown, _index_of(data))),
+        "costs": cost_rows(costs(results)),
         "compared": compared,
         "n_merged": n_merged_classes(data.classes),
         "decided": sorted({_rule_in_words(task.cell.training) for task in tasks}),
@@ -107,6 +116,11 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
     path = folder / REPORT
     write_text(path, render("study.html.jinja", context))
     return path
+
+
+def _index_of(data: StudyData) -> dict[str, IndexRow]:
+    """Return the index row of each recording's key."""
+    return dict(zip(data.store.keys, data.store.first_rows, strict=True))
 
 
 def _rule_in_words(training: TrainingSettings) -> str:

@@ -7,11 +7,15 @@ import numpy as np
 
 from leadlens.data.folding.settings import folds_tested, listed
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
+from leadlens.evaluation.metrics import PER_CLASS
 from leadlens.study.cell import CellTask
+from leadlens.study.ledger import ConditionCost
 from leadlens.study.published import PublishedStudy
 from leadlens.study.results import ConditionResult, Results
 from leadlens.study.run import StudyData
 from leadlens.study.settings import StudySettings
+from leadlens.study.subgroups import METRICS as SUBGROUP_METRICS
+from leadlens.study.subgroups import Subgroup
 
 COLUMNS = {
     "auroc": "AUROC",
@@ -20,6 +24,8 @@ COLUMNS = {
     "accuracy": "accuracy",
     "subset_accuracy": "subset accuracy",
     "challenge": "challenge score",
+    "sensitivity_at_95": "sensitivity at 95 % specificity",
+    "calibration_error": "calibration error",
 }
 """Macro metric -> its heading in tables."""
 
@@ -32,6 +38,7 @@ class TableRow:
     kind: str
     n_folds: str
     cells: tuple[str, ...]
+    intervals: tuple[str, ...] = ("",) * len(COLUMNS)
 
 
 def result_rows(results: Results, compared: PublishedStudy | None) -> list[TableRow]:
@@ -42,6 +49,7 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
             "ours",
             str(len(condition.folds)),
             tuple(_plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
+            tuple(_interval(*condition.interval(m)) for m in COLUMNS),
         )
         for condition in results.conditions
     ]
@@ -181,6 +189,40 @@ def _plus_minus(mean: float, sd: float) -> str:
     return f"{mean:.3f}" + ("" if np.isnan(sd) else f" \u00b1 {sd:.3f}")
 
 
+def _interval(low: float, high: float) -> str:
+    """Return an interval; nothing where there is none."""
+    return "" if np.isnan(low) else f"{low:.3f}\u2013{high:.3f}"
+
+
+def subgroup_rows(found: list[Subgroup]) -> list[list[str]]:
+    """Return for each subgroup its kind, name, counts, and scores with intervals."""
+    rows = []
+    for one in found:
+        scores = []
+        for metric in SUBGROUP_METRICS:
+            value, low, high = one.scores[metric]
+            scores.append(f"{_plus_minus(value, float('nan'))} {_interval(low, high)}".strip())
+        rows.append([one.kind, one.name, f"{one.n_recordings:,}", str(one.n_classes), *scores])
+    return rows
+
+
+def cost_rows(found: list[ConditionCost]) -> list[list[str]]:
+    """Return for each condition what a cell of it took, and what it bought."""
+    return [
+        [
+            one.name.replace(",", ", "),
+            f"{one.wall_s:,.1f}",
+            f"{one.cpu_s:,.1f}",
+            f"{one.gpu_s:,.1f}" if one.gpu_s else "\u2013",
+            f"{one.peak_mb:,.0f}",
+            "\u2013" if np.isnan(one.shown_per_s) else f"{one.shown_per_s:,.0f}",
+            f"{one.auroc:.3f}",
+            "yes" if one.is_worth_it else "",
+        ]
+        for one in found
+    ]
+
+
 def class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, Any]]:
     """Return one row a trained diagnosis: counts, mean over folds of each metric, interval."""
     counts = np.sum([fold.scores.n_positive for fold in condition.folds], axis=0)
@@ -189,8 +231,7 @@ def class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, An
     for column, code in enumerate(data.classes):
         low, high = condition.class_interval(column)
         means = {
-            metric: _class_mean(condition.class_values(metric)[:, column])
-            for metric in ("auroc", "auprc", "f1", "accuracy")
+            metric: _class_mean(condition.class_values(metric)[:, column]) for metric in PER_CLASS
         }
         rows.append(
             {
@@ -199,6 +240,7 @@ def class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, An
                 "n_known": int(known[column]),
                 "low": low,
                 "high": high,
+                "f1_interval": _interval(*condition.class_interval(column, "f1")),
                 **means,
             }
         )

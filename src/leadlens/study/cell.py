@@ -19,6 +19,7 @@ from leadlens.errors import StoreError, TrainingError
 from leadlens.evaluation.leaks import check_apart
 from leadlens.evaluation.skill import skills_of
 from leadlens.files import read_json, write_json, written_beside
+from leadlens.study.cost import measured
 from leadlens.study.plan import DONE, METRICS, Cell, check_done
 from leadlens.training import recipe
 from leadlens.training.curves import curves_in
@@ -101,11 +102,34 @@ def run_cell(task: CellTask) -> float:
     if task.device == "cpu":
         torch.set_num_threads(1)
         keep_memory()
-    folder, settings = task.cell.folder, task.cell.training
+    folder = task.cell.folder
     folder.mkdir(parents=True, exist_ok=True)
     _begin(folder, identity)
-    train, test = cell_datasets(task, store)
     device = choose_device(task.device)
+    with measured(device) as meter:
+        seconds, n_shown = _compute(task, store, device)
+    assert meter.cost is not None
+    cost = meter.cost.model_copy(update={"training_s": seconds, "shown": n_shown})
+    settings = task.cell.training
+    write_json(
+        folder / DONE,
+        {
+            "identity": identity,
+            "seconds": seconds,
+            "cost": cost.model_dump(),
+            "device": device.type,
+            "computed_in": "bfloat16" if uses_bfloat16(device, settings.precision) else "float32",
+            "versions": versions(),
+        },
+    )
+    recipe.forget(folder)
+    return seconds
+
+
+def _compute(task: CellTask, store: Store, device: torch.device) -> tuple[float, int]:
+    """Train, predict and keep it all; return the seconds of all epochs and recordings shown."""
+    folder, settings = task.cell.folder, task.cell.training
+    train, test = cell_datasets(task, store)
     check_apart("training recordings", train.keys, f"tested fold {task.cell.tested}", test.keys)
     leak = test if settings.schedule == "published_plateau" else None
     with curves_in(task.curves) as draw:
@@ -124,18 +148,8 @@ def run_cell(task: CellTask) -> float:
     held_out = HeldOut(on=on, skills=skills_of(*test.labels, said))
     save_trained(folder / BUNDLE, trained, train, settings, held_out)
     seconds = round(sum(record["seconds"] for record in trained.history), 2)
-    write_json(
-        folder / DONE,
-        {
-            "identity": identity,
-            "seconds": seconds,
-            "device": device.type,
-            "computed_in": "bfloat16" if uses_bfloat16(device, settings.precision) else "float32",
-            "versions": versions(),
-        },
-    )
-    recipe.forget(folder)
-    return seconds
+    n_learned = round(train.n_recordings * (1 - settings.inner))
+    return seconds, n_learned * len(trained.history)
 
 
 def _begin(folder: Path, identity: dict[str, Any]) -> None:

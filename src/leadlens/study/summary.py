@@ -12,11 +12,15 @@ from leadlens.ecg.diagnoses import diagnosis
 from leadlens.evaluation.metrics import PER_CLASS
 from leadlens.files import write_json, write_text
 from leadlens.study.contrasts import contrasts
-from leadlens.study.results import MACRO, ConditionResult, Results
+from leadlens.study.ledger import write_ledger
+from leadlens.study.results import MACRO, ConditionResult, Results, mean_present
+
+WITH_INTERVAL = ("auroc", "f1", "accuracy", "challenge")
+"""Macro metrics with a bootstrap interval."""
 
 
 def write_results(results: Results, folder: Path) -> dict[str, Any]:
-    """Write `results.json` and `results.csv` into the study's folder; return the former."""
+    """Write `results.json`, `results.csv` and `ledger.csv` into the folder; return the first."""
     summary = {
         "n_cells": results.n_cells,
         "n_done": results.n_done,
@@ -26,6 +30,7 @@ def write_results(results: Results, folder: Path) -> dict[str, Any]:
     }
     write_json(folder / "results.json", summary)
     write_text(folder / "results.csv", _table(results))
+    write_ledger(results, folder)
     return summary
 
 
@@ -37,12 +42,27 @@ def _summary(condition: ConditionResult) -> dict[str, Any]:
         "folds": len(condition.folds),
         "mean": {metric: _json(condition.mean(metric)) for metric in MACRO},
         "sd": {metric: _json(condition.sd(metric)) for metric in MACRO},
+        "interval": {metric: _interval(condition.interval(metric)) for metric in WITH_INTERVAL},
         "floors": {
             name: {metric: _json(condition.floor(name, metric)) for metric in MACRO}
             for name in condition.folds[0].floors
         },
+        "classes": [_class_summary(condition, column) for column in range(len(condition.classes))],
         "seconds": round(sum(fold.seconds for fold in condition.folds), 2),
     }
+
+
+def _class_summary(condition: ConditionResult, column: int) -> dict[str, Any]:
+    """Return one diagnosis' figures: means over the folds that have it, and intervals."""
+    said: dict[str, Any] = {
+        "code": condition.classes[column],
+        "n_positive": condition.n_positive(column),
+    }
+    for metric in PER_CLASS:
+        said[metric] = _json(mean_present(condition.class_values(metric)[:, column].tolist()))
+    for metric in ("auroc", "f1"):
+        said[f"{metric}_interval"] = _interval(condition.class_interval(column, metric))
+    return said
 
 
 def _table(results: Results) -> str:
@@ -62,6 +82,11 @@ def _table(results: Results) -> str:
                     name = diagnosis(code).abbreviation
                     writer.writerow([*head, metric, code, name, float(value), n])
     return text.getvalue()
+
+
+def _interval(ends: tuple[float, float]) -> list[float] | None:
+    """Return an interval for JSON; None where there is none."""
+    return None if np.isnan(ends).any() else [round(end, 6) for end in ends]
 
 
 def _json(value: float) -> float | None:

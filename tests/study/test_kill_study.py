@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from leadlens.study.plan import plan_cells
+from leadlens.study.cell import load_predictions
+from leadlens.study.plan import DONE, plan_cells
 from leadlens.study.results import collect
 from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import read_study
@@ -73,4 +76,53 @@ def test_a_study_killed_in_a_cell_ends_as_the_uninterrupted_one(
             assert one.files == two.files
             for name in one.files:
                 np.testing.assert_array_equal(one[name], two[name])
+    assert figures(killed) == figures(whole)
+
+
+MANY = (
+    "explain=null",
+    "axes.seed=[0, 100, 200, 300, 400, 500, 600, 700, 800, 900]",
+    "training.epochs=30",
+)
+"""Of the small study's two losses and two folds: 40 cells of half a second to a second."""
+
+
+@pytest.mark.slow
+def test_a_study_killed_at_thirty_random_moments_computes_no_finished_cell_again(
+    study_file: Path, tmp_path: Path
+) -> None:
+    study = read_study(study_file, MANY)
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    changes = [word for change in MANY for word in ("--set", change)]
+    words = ["study", "run", str(study_file), "--out", str(killed), "--workers", "2", *changes]
+    luck = random.Random(0)
+    finished: dict[Path, tuple[int, bytes]] = {}
+    n_kills = 0
+    while n_kills < 30:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        # Long enough after the start, where a kill finds nothing to harm, in most cases.
+        try:
+            assert process.wait(luck.uniform(2, 9)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            n_kills += 1
+        for path, before in finished.items():
+            assert (path.stat().st_mtime_ns, path.read_bytes()) == before
+        for cell in plan_cells(study, killed):
+            path = cell.folder / DONE
+            if path.exists():
+                finished[path] = path.stat().st_mtime_ns, path.read_bytes()
+                load_predictions(cell)  # what is done is whole
+    assert n_kills >= 20
+    for folder in (killed, whole):
+        run_study(study, folder, device="cpu")
+    assert all((path.stat().st_mtime_ns, path.read_bytes()) == b for path, b in finished.items())
+    assert len(plan_cells(study, killed)) == 40
     assert figures(killed) == figures(whole)

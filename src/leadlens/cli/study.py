@@ -23,6 +23,7 @@ from leadlens.cli.terminal import (
     say,
 )
 from leadlens.engines.engine import Engine, choose_engine
+from leadlens.engines.local import available_cores
 from leadlens.errors import ConfigError
 from leadlens.study.plan import Cell, axis_text, n_epochs_done, plan_cells
 from leadlens.study.settings import StudySettings, read_study
@@ -43,22 +44,42 @@ def plan(
     file: FileArgument,
     out_folder: OutOption = None,
     changes: SetOption = None,
+    trial: Annotated[
+        bool, typer.Option("--time", help="Try a few steps of each training, to tell the time.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List a study's cells, and which of them are done."""
+    """List a study's cells, which of them are done, and how long the others will take."""
+    from leadlens.study.estimate import estimates
+
     study = read_study(file, tuple(changes or ()))
     cells = plan_cells(study, _folder(study, out_folder))
+    left = estimates(study, cells, on_trial=trial)
     if as_json:
-        listed = [{"cell": cell.name, "tests": cell.tested, "done": cell.is_done} for cell in cells]
+        listed = [
+            {"cell": cell.name, "tests": cell.tested, "done": cell.is_done, "core_s_left": seconds}
+            for cell, seconds in zip(cells, left, strict=True)
+        ]
         print_json({"study": study.name, "cells": listed})
         return
     rows = [
-        [_named(cell), cell.training.model.name, str(cell.training.n_epochs), _state(cell)]
-        for cell in cells
-    ]
+        [
+            _named(cell), cell.training.model.name, str(cell.training.n_epochs),
+            "\u2013" if seconds is None else f"{seconds / 60:.1f}", _state(cell),
+        ]
+        for cell, seconds in zip(cells, left, strict=True)
+    ]  # fmt: skip
     n_done = sum(cell.is_done for cell in cells)
     title = f"{study.name}: {len(cells)} cells, {n_done} done"
-    print_table(title, ["cell", "network", "epochs", "state"], rows)
+    print_table(title, ["cell", "network", "epochs", "core-minutes", "state"], rows)
+    known = [seconds for seconds in left if seconds is not None]
+    if len(known) < len(left):
+        say(
+            "how long is not known before a cell is done: --time tries a few steps of each training"
+        )
+    elif n_done < len(cells):
+        hours = sum(known) / 3600
+        say(f"left: {hours:.1f} core-hours of training, {hours / available_cores():.1f} h here")
 
 
 @app.command()

@@ -22,7 +22,10 @@ from leadlens.report.explained import explained_ecg
 from leadlens.report.explanation_page import explain_file
 from leadlens.report.html import render
 from leadlens.report.study_report import write_report
+from leadlens.report.tables import COLUMNS, result_rows
 from leadlens.study.plan import plan_cells
+from leadlens.study.published import published_study
+from leadlens.study.results import collect
 from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import read_study
 
@@ -422,3 +425,19 @@ def test_the_facts_say_what_an_explanation_rests_on(
         assert facts["players"].endswith("each cut into 3 segments")
         assert facts["method"] == f"lime, {attribution.n_forwards} forward passes"
         assert NOT_A_DEVICE in facts.values()
+
+
+def test_the_published_figures_say_where_ours_lie(tiny_study: Path) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    published = published_study("singstad_muten_2025")
+    at_50_hz = published.model_copy(update={"condition": {"loss": "double_soft_f1", "fs": 50.0}})
+    ours = next(c for c in results.conditions if c.condition["loss"] == "double_soft_f1")
+    row = next(row for row in result_rows(results, at_50_hz) if row.kind == "published")
+    said = dict(zip(COLUMNS, row.intervals, strict=True))
+    for metric, figure in published.metrics.items():
+        verdict = figure.verdict(ours.mean(metric), ours.sd(metric))
+        assert said[metric] == f"ours {verdict}"
+    assert said["auprc"] == ""
+    other = next(row for row in result_rows(results, published) if row.kind == "published")
+    assert set(other.intervals) == {""}

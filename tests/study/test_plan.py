@@ -8,6 +8,7 @@ import pytest
 from leadlens.errors import ConfigError
 from leadlens.settings import checked
 from leadlens.study.plan import axis_text, n_epochs_done, plan_cells
+from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings
 
 FOLDER = Path("somewhere")
@@ -166,3 +167,18 @@ def test_an_axis_that_cannot_work_is_refused_in_the_plan(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         plan_cells(study(axes={**axes, "fs": [50]}), FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "verdict"),
+    [
+        (0.42, 0.0, "within"), (0.45, 0.0, "within"), (0.46, 0.0, "above"), (0.38, 0.0, "below"),
+        (0.46, 0.02, "within"), (0.46, float("nan"), "above"),
+    ],
+)  # fmt: skip
+def test_a_figure_of_ours_is_within_a_published_one_by_the_spread_of_both(
+    mean: float, sd: float, verdict: str
+) -> None:
+    published = published_study("singstad_muten_2025").metrics["f1"]
+    assert (published.mean, published.sd) == (0.42, 0.017)
+    assert published.verdict(mean, sd) == verdict

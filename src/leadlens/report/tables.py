@@ -68,10 +68,25 @@ def result_rows(results: Results, compared: PublishedStudy | None) -> list[Table
             else "\u2013"
             for m in COLUMNS
         )
-        rows.append(
-            TableRow(f"{compared.name}: {label}", "published", str(compared.n_folds), cells)
-        )
+        verdicts = tuple(_verdict(results, compared, m) for m in COLUMNS)
+        name = f"{compared.name}: {label}"
+        rows.append(TableRow(name, "published", str(compared.n_folds), cells, verdicts))
     return rows
+
+
+def _verdict(results: Results, compared: PublishedStudy, metric: str) -> str:
+    """Return where ours lie of a published figure, of those with its loss and rate, in words."""
+    if metric not in compared.metrics:
+        return ""
+    said = {
+        compared.metrics[metric].verdict(c.mean(metric), c.sd(metric))
+        for c in results.conditions
+        if c.fs == compared.condition["fs"]
+        and c.folds[0].cell.training.loss.name == compared.condition["loss"]
+        and not np.isnan(c.mean(metric))
+    }
+    order = ("below", "within", "above")
+    return f"ours {' or '.join(each for each in order if each in said)}" if said else ""
 
 
 def baseline_of(contrasts: list[dict[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """Published figures as data, to print beside a study's own."""
 
+import math
 from importlib import resources
 
 import yaml
@@ -14,6 +15,18 @@ class Figure(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     mean: float
     sd: float
+
+    def verdict(self, mean: float, sd: float) -> str:
+        """Return where a mean of ours lies: "within" two spreads of both, "above", or "below".
+
+        Args:
+            mean: over our folds.
+            sd: between them; NaN for a single fold counts as none.
+        """
+        spread = 2 * math.hypot(self.sd, 0.0 if math.isnan(sd) else sd)
+        if abs(mean - self.mean) <= spread:
+            return "within"
+        return "above" if mean > self.mean else "below"
 
 
 class PublishedStudy(BaseModel):

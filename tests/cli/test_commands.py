@@ -477,6 +477,20 @@ def test_training_writes_curves_where_they_are_wanted(
     assert len(list(Path("curves").glob("events.*"))) == 1
 
 
+def test_a_plan_tells_how_long_the_cells_will_take(
+    leadlens: Callable[..., Outcome], study_file: Path
+) -> None:
+    plain = leadlens("study", "plan", study_file)
+    assert plain.code == 0
+    assert "--time tries a few steps" in plain.stderr
+    tried = leadlens("study", "plan", study_file, "--time")
+    assert "core-hours of training" in tried.stderr
+    assert "core-minutes" in tried.stdout
+    cells = json.loads(leadlens("study", "plan", study_file, "--time", "--json").stdout)["cells"]
+    assert all(cell["core_s_left"] > 0 for cell in cells)
+    assert not Path("runs").exists()
+
+
 def test_what_a_study_notes_is_printed_on_stderr(
     leadlens: Callable[..., Outcome], study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from leadlens.evaluation.bootstrap import auroc_of_draws, interval, redraw, times_drawn
+from leadlens.evaluation.bootstrap import (
+    auroc_of_draws,
+    has_enough,
+    interval,
+    redraw,
+    symmetric_interval,
+    times_drawn,
+)
 from leadlens.evaluation.challenge import challenge_score
 
 CODES = ("426783006", "164889003", "59118001")  # NSR, AF, RBBB
@@ -105,6 +112,23 @@ def test_an_interval_is_symmetric_on_the_logit_and_inside_zero_and_one() -> None
     assert interval(0.97, draws, n=20)[0] < low
     narrow = interval(0.5, np.random.default_rng(0).normal(0.5, 0.01, 500))
     assert narrow == pytest.approx((0.5 - 1.96 * 0.01, 0.5 + 1.96 * 0.01), abs=2e-3)
+
+
+def test_a_score_beyond_zero_has_a_symmetric_interval() -> None:
+    draws = np.random.default_rng(0).normal(-0.3, 0.1, 500)
+    low, high = symmetric_interval(-0.3, draws)
+    assert (low + high) / 2 == pytest.approx(-0.3)
+    assert high - low == pytest.approx(2 * 1.96 * 0.1, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("n_positive", "is_enough"),
+    [([50], True), ([49], False), ([4, 46], True), ([30, 30, 0], True), ([8] * 10, False)],
+)
+def test_a_macro_score_of_too_few_positives_has_no_interval(
+    n_positive: list[int], is_enough: bool
+) -> None:
+    assert has_enough(np.array(n_positive)) == is_enough
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, float("nan")])

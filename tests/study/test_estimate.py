@@ -7,6 +7,7 @@ import pytest
 from small_studies import small_study
 
 from leadlens.data.store import Store
+from leadlens.errors import StoreError
 from leadlens.study.cost import Cost
 from leadlens.study.estimate import estimates
 from leadlens.study.plan import DONE, plan_cells
@@ -26,13 +27,22 @@ def finish(folder: Path, shown: int, seconds: float) -> None:
         wall_s=seconds, cpu_s=seconds, gpu_s=0, peak_mb=1, gpu_peak_mb=0, training_s=seconds,
         shown=shown,
     )  # fmt: skip
-    (folder / DONE).write_text(json.dumps({"cost": cost.model_dump()}))
+    said = {"cost": cost.model_dump(), "identity": {"n_recordings": 96}}
+    (folder / DONE).write_text(json.dumps(said))
 
 
 def test_before_a_cell_is_done_nothing_is_known(small_store: Store, tmp_path: Path) -> None:
     study = study_on(small_store)
     cells = plan_cells(study, tmp_path)
     assert estimates(study, cells, on_trial=False) == [None] * 16
+
+
+def test_a_plan_needs_no_store_but_a_trial_does(small_store: Store, tmp_path: Path) -> None:
+    study = small_study(small_store, data={"store": str(tmp_path / "nowhere")})
+    cells = plan_cells(study, tmp_path / "study")
+    assert estimates(study, cells, on_trial=False) == [None, None]
+    with pytest.raises(StoreError, match="nowhere is not a finished store"):
+        estimates(study, cells, on_trial=True)
 
 
 def test_cells_that_train_alike_take_as_long_as_one_that_is_done(

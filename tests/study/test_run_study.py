@@ -18,7 +18,7 @@ from leadlens.data.store import open_store
 from leadlens.ecg.diagnoses import scored_codes
 from leadlens.engines.local import LocalEngine
 from leadlens.errors import ConfigError, LeadlensError, StoreError
-from leadlens.evaluation.bootstrap import interval, redraw
+from leadlens.evaluation.bootstrap import interval, redraw, symmetric_interval
 from leadlens.evaluation.metrics import score
 from leadlens.study.cell import CellTask
 from leadlens.study.explaining import load_explanations
@@ -207,8 +207,9 @@ def test_results_json_has_mean_and_sample_standard_deviation_over_folds(
 
 
 def test_results_json_has_the_bootstrap_intervals_of_macro_scores(
-    tiny_study: Path, tmp_path: Path
+    tiny_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("leadlens.evaluation.bootstrap.MIN_MEAN_POSITIVES", 1)
     _, data, tasks = finished_study(tiny_study)
     results = collect([task.cell for task in tasks], data.classes)
     summary = write_results(results, tmp_path)
@@ -222,7 +223,9 @@ def test_results_json_has_the_bootstrap_intervals_of_macro_scores(
             )
         for metric in ("auroc", "f1", "accuracy", "challenge"):
             mean = np.mean([each[metric] for each in draws], axis=0)
-            expected = interval(condition.mean(metric), mean)
+            find = symmetric_interval if metric == "challenge" else interval
+            expected = find(condition.mean(metric), mean)
+            assert condition.interval(metric) == pytest.approx(expected)
             assert said["interval"][metric] == pytest.approx(expected, abs=1e-5)
         assert [one["code"] for one in said["classes"]] == list(data.classes)
         # Nobody has fifty: AUROC's interval is Newcombe's, F1 has none.
@@ -232,14 +235,31 @@ def test_results_json_has_the_bootstrap_intervals_of_macro_scores(
         )
 
 
-def test_recordings_of_a_patient_are_drawn_together(tiny_study: Path) -> None:
+def test_recordings_of_a_patient_are_drawn_together(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leadlens.evaluation.bootstrap.MIN_MEAN_POSITIVES", 1)
     _, data, tasks = finished_study(tiny_study)
     cells = [task.cell for task in tasks]
     alone = collect(cells, data.classes).conditions[0]
     pairs = {key: number // 2 for number, key in enumerate(sorted(data.store.keys))}
     together = collect(cells, data.classes, pairs).conditions[0]
     assert alone.mean("auroc") == together.mean("auroc")
+    assert not np.isnan(alone.interval("auroc")).any()
     assert alone.interval("auroc") != together.interval("auroc")
+
+
+def test_a_macro_score_of_rare_diagnoses_has_no_interval(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leadlens.evaluation.bootstrap.MIN_MEAN_POSITIVES", 1000)
+    _, data, tasks = finished_study(tiny_study)
+    condition = collect([task.cell for task in tasks], data.classes).conditions[0]
+    assert np.isnan(condition.interval("auroc")).all()
+    rows = dict(zip(data.store.keys, data.store.first_rows, strict=True))
+    found = subgroups(condition, rows)
+    assert found
+    assert all(np.isnan(one.scores["auroc"][1]) for one in found)
 
 
 def test_subgroups_have_the_scores_of_their_own_recordings(tiny_study: Path) -> None:

@@ -24,7 +24,7 @@ COLUMNS = {
     "accuracy": "accuracy",
     "subset_accuracy": "subset accuracy",
     "challenge": "challenge score",
-    "sensitivity_at_95": "sensitivity at 95 % specificity",
+    "sensitivity_at_95": "sensitivity (spec. 95 %)",
     "calibration_error": "calibration error",
 }
 """Macro metric -> its heading in tables."""
@@ -216,7 +216,7 @@ def subgroup_rows(found: list[Subgroup]) -> list[list[str]]:
         scores = []
         for metric in SUBGROUP_METRICS:
             value, low, high = one.scores[metric]
-            scores.append(f"{_plus_minus(value, float('nan'))} {_interval(low, high)}".strip())
+            scores += [_plus_minus(value, float("nan")), _interval(low, high)]
         rows.append([one.kind, one.name, f"{one.n_recordings:,}", str(one.n_classes), *scores])
     return rows
 

@@ -5,9 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:  # A plan reads costs, and does without torch.
+    import torch
 
 
 class Cost(BaseModel):
@@ -49,8 +52,10 @@ class Meter:
 
 
 @contextmanager
-def measured(device: torch.device) -> Iterator[Meter]:
+def measured(device: "torch.device") -> Iterator[Meter]:
     """Yield a meter that holds, at the end, what was done in between took."""
+    import torch
+
     meter, is_gpu = Meter(), device.type == "cuda"
     if is_gpu:
         torch.cuda.reset_peak_memory_stats(device)

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from leadlens.evaluation.bootstrap import MIN_POSITIVES, Redrawn, interval, redraw
+from leadlens.evaluation.bootstrap import (
+    MIN_POSITIVES,
+    Redrawn,
+    has_enough,
+    interval,
+    redraw,
+    symmetric_interval,
+)
 from leadlens.evaluation.challenge import challenge_score
 from leadlens.evaluation.metrics import Scores, floors, score
 from leadlens.evaluation.statistics import mean_auroc_interval
@@ -72,13 +79,18 @@ class ConditionResult:
     def interval(self, metric: str) -> tuple[float, float]:
         """Return the 95 % interval of a macro metric's mean over folds, by the bootstrap.
 
-        It stands for which recordings were tested. NaN for a metric that has none.
+        It stands for which recordings were tested. NaN for a metric that has none, and where the
+        diagnoses are too rare for one (`has_enough`).
         """
+        n_positive = np.sum([fold.scores.n_positive for fold in self.folds], axis=0)
+        if not has_enough(n_positive):
+            return float("nan"), float("nan")
         draws = [redrawn.macro.get(metric) for redrawn in self._redrawn]
         present = [each for each in draws if each is not None]
         if len(present) < len(draws):
             return float("nan"), float("nan")
-        return interval(self.mean(metric), mean_draw(present))
+        find = symmetric_interval if metric == "challenge" else interval
+        return find(self.mean(metric), mean_draw(present))
 
     def n_positive(self, column: int) -> int:
         """Return how many tested recordings have a class, over all folds."""

@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 
 from leadlens.data.index import IndexRow
-from leadlens.evaluation.bootstrap import interval, redraw
+from leadlens.evaluation.bootstrap import has_enough, interval, redraw
 from leadlens.evaluation.metrics import score
 from leadlens.study.results import ConditionResult, mean_draw, mean_present
 
 AGES: Final = (40, 60, 80)
 """Years at which a band of ages begins."""
 METRICS: Final = ("auroc", "f1")
+NONE: Final = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Subgroup:
         n_recordings: tested in all folds.
         n_classes: diagnoses that any of them has.
         scores: macro metric -> mean over folds, low and high end of its 95 % interval; NaN where
-            there is none.
+            there is none, or diagnoses are too rare for one.
     """
 
     kind: str
@@ -80,7 +81,7 @@ def _subgroup(
     """Return the scores of the recordings chosen from each fold."""
     values: dict[str, list[float]] = {metric: [] for metric in METRICS}
     draws: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
-    has = np.zeros(len(condition.classes), bool)
+    n_positive = np.zeros(len(condition.classes), int)
     for fold, part in zip(condition.folds, chosen, strict=True):
         if not part.any():
             continue
@@ -91,18 +92,22 @@ def _subgroup(
         drawn = redraw(
             *tested, decisions, condition.classes, fold.groups[part], seed=fold.cell.fold
         )
-        has |= scores.n_positive > 0
+        n_positive += scores.n_positive
         for metric in METRICS:
             values[metric].append(scores.macro[metric])
             draws[metric].append(drawn.macro[metric])
+    is_enough = has_enough(n_positive)
     means = {metric: mean_present(each) for metric, each in values.items()}
     return Subgroup(
         kind=kind,
         name=name,
         n_recordings=int(sum(part.sum() for part in chosen)),
-        n_classes=int(has.sum()),
+        n_classes=int((n_positive > 0).sum()),
         scores={
-            metric: (means[metric], *interval(means[metric], mean_draw(draws[metric])))
+            metric: (
+                means[metric],
+                *(interval(means[metric], mean_draw(draws[metric])) if is_enough else NONE),
+            )
             for metric in METRICS
         },
     )

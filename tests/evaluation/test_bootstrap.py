@@ -142,8 +142,7 @@ def test_draws_at_the_end_do_not_make_an_interval_endless() -> None:
     assert 0.95 < low < 0.99 < high < 1
 
 
-@pytest.mark.parametrize("n_positive", [50, 100])
-@pytest.mark.parametrize("auroc", [0.8, 0.97])
+@pytest.mark.parametrize(("n_positive", "auroc"), [(50, 0.97), (100, 0.8)])
 def test_an_interval_holds_the_truth_nineteen_times_in_twenty(
     n_positive: int, auroc: float
 ) -> None:

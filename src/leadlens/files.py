@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
@@ -132,6 +133,16 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as JSON, whole or not at all; NaN is refused."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def json_number(value: float) -> float | None:
+    """Return a number for JSON, which has no NaN."""
+    return None if math.isnan(value) else round(value, 6)
+
+
+def json_interval(ends: tuple[float, float]) -> list[float] | None:
+    """Return an interval for JSON; None where there is none."""
+    return None if any(map(math.isnan, ends)) else [round(end, 6) for end in ends]
 
 
 def read_json(path: Path) -> Any:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from leadlens.errors import ConfigError
-from leadlens.evaluation.comparison import corrected_t_test, holm
+from leadlens.evaluation.comparison import corrected_t_test, holm, rank_test
 
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=20).filter(lambda x: np.std(x) > 1e-3))
@@ -67,3 +67,53 @@ def test_holm_rejects_what_the_steps_reject(values: list[float]) -> None:
             break
         rejected.add(which)
     assert {i for i, p in enumerate(holm(values)) if p <= 0.05} == rejected
+
+
+SOURCES = np.array([
+    [0.90, 0.80, 0.81], [0.91, 0.82, 0.80], [0.85, 0.70, 0.74], [0.95, 0.85, 0.83],
+    [0.88, 0.79, 0.80], [0.92, 0.83, 0.82], [0.87, 0.75, 0.77], [0.93, 0.84, 0.81],
+])  # fmt: skip
+
+
+def test_ranks_over_sources_are_scipys_tests_with_holms_adjustment() -> None:
+    said = rank_test(SOURCES)
+    assert said.mean == pytest.approx((1.0, 2.5, 2.5))
+    assert said.p_any == pytest.approx(stats.friedmanchisquare(*SOURCES.T).pvalue)
+    raw = [stats.wilcoxon(SOURCES[:, i], SOURCES[:, j]).pvalue for i, j in ((0, 1), (0, 2))]
+    assert raw == pytest.approx([2 / 2**8, 2 / 2**8])
+    assert said.p[0, 1] == pytest.approx(3 * 2 / 2**8)
+    assert said.p[1, 2] > 0.5
+    assert said.groups == ((1, 2),)
+
+
+def test_a_model_may_be_in_two_groups_and_a_group_in_another_is_not_told() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.array([0.0, -0.02, -0.04]) + rng.normal(0, 0.03, (12, 3))
+    said = rank_test(steps)
+    assert said.p[0, 2] < 0.05 <= min(said.p[0, 1], said.p[1, 2])
+    assert said.groups == ((0, 1), (1, 2))
+    assert rank_test(np.tile(steps[:, :1], 4)).groups == ((0, 1, 2, 3),)
+    assert rank_test(np.tile(steps[:, :1], 4)).p_any == 1.0
+
+
+def test_two_models_have_wilcoxons_p_value() -> None:
+    said = rank_test(SOURCES[:, :2])
+    assert said.p_any == said.p[0, 1] == pytest.approx(2 / 2**8)
+    assert said.groups == ()
+
+
+@pytest.mark.parametrize("scores", [SOURCES[:5], SOURCES[:, :1], np.full((6, 2), np.nan)])
+def test_too_few_sources_one_model_or_a_missing_score_are_refused(scores: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="ranks need at least 2 models, 6 sources"):
+        rank_test(scores)
+
+
+@pytest.mark.parametrize("n_digits", [2, 12])
+def test_ranks_over_independent_sources_cry_wolf_no_more_than_they_say(n_digits: int) -> None:
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(600):
+        hospital = rng.normal(0, 0.1, (8, 1))
+        scores = np.round(0.8 + hospital + rng.normal(0, 0.02, (8, 3)), n_digits)
+        found.append(min(rank_test(scores).p.values()) < 0.05)
+    assert np.mean(found) <= 0.06

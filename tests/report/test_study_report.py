@@ -431,13 +431,30 @@ def test_the_published_figures_say_where_ours_lie(tiny_study: Path) -> None:
     _, data, tasks = finished_study(tiny_study)
     results = collect([task.cell for task in tasks], data.classes)
     published = published_study("singstad_muten_2025")
-    at_50_hz = published.model_copy(update={"condition": {"loss": "double_soft_f1", "fs": 50.0}})
+    main, *leads = published.rows
+    at_50_hz = main.model_copy(update={"condition": {**main.condition, "fs": 50.0}})
     ours = next(c for c in results.conditions if c.condition["loss"] == "double_soft_f1")
-    row = next(row for row in result_rows(results, at_50_hz) if row.kind == "published")
+    study = published.model_copy(update={"rows": (at_50_hz, *leads)})
+    (row,) = (row for row in result_rows(results, [study]) if row.kind == "published")
     said = dict(zip(COLUMNS, row.intervals, strict=True))
-    for metric, figure in published.metrics.items():
+    for metric, figure in main.metrics.items():
         verdict = figure.verdict(ours.mean(metric), ours.sd(metric))
         assert said[metric] == f"ours {verdict}"
     assert said["auprc"] == ""
-    other = next(row for row in result_rows(results, published) if row.kind == "published")
+    (other,) = (row for row in result_rows(results, [published]) if row.kind == "published")
     assert set(other.intervals) == {""}
+
+
+def test_several_published_studies_stand_beside_ours_each_with_its_protocol(
+    tiny_study: Path,
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    results = collect([task.cell for task in tasks], data.classes)
+    compared = [published_study(name) for name in ("torch_ecg_2021", "challenge_2021")]
+    rows = [row for row in result_rows(results, compared) if row.kind == "published"]
+    assert [row.label.split(": ")[0] for row in rows] == [
+        "torch_ecg (DeepPSP, ResNet)", *["PhysioNet/CinC Challenge 2021"] * 3
+    ]  # fmt: skip
+    # Their conditions are none of ours, so ours as a whole lie somewhere.
+    assert dict(zip(COLUMNS, rows[0].intervals, strict=True))["auroc"] == "ours below"
+    assert dict(zip(COLUMNS, rows[0].cells, strict=True))["auroc"] == "0.954"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +14,32 @@ from small_studies import small_study
 from leadlens.data.store import Store
 from leadlens.evaluation.comparison import corrected_t_test
 from leadlens.report.study_report import write_report
-from leadlens.report.tables import contrast_rows
-from leadlens.study.contrasts import contrasts
+from leadlens.study.comparisons import compare
+from leadlens.study.contrasts import contrasts, read_contrast
 from leadlens.study.plan import DONE
 from leadlens.study.results import Results, collect
 from leadlens.study.run import finished_study, run_study
+from leadlens.study.settings import StudySettings
 from leadlens.study.summary import write_results
 
 
-def results_of(store: Store, folder: Path, **changes: Any) -> Results:
+def results_of(store: Store, folder: Path, **changes: Any) -> tuple[Results, StudySettings]:
     axes = {"batch_size": [8, 16], "fs": [50], "seed": [0, 100]}
     study = small_study(store, **{"folds": {"k": 3}, "axes": axes, **changes})
     run_study(study, folder, device="cpu")
     return finished(folder)
 
 
-def finished(folder: Path) -> Results:
-    _, data, tasks = finished_study(folder)
-    return collect([task.cell for task in tasks], data.classes)
+def finished(folder: Path) -> tuple[Results, StudySettings]:
+    study, data, tasks = finished_study(folder)
+    return collect([task.cell for task in tasks], data.classes), study
 
 
 def test_seeds_are_averaged_on_each_fold_and_folds_compared_with_the_first_condition(
     small_store: Store, tmp_path: Path
 ) -> None:
-    results = results_of(small_store, tmp_path)
-    (found,) = contrasts(results)
+    results, study = results_of(small_store, tmp_path)
+    (found,) = contrasts(results, study)
     assert (found.name, found.baseline) == ("batch_size=16,fs=50", "batch_size=8,fs=50")
     assert found.n_seeds == 2
     values = np.array([condition.values("auroc") for condition in results.conditions])
@@ -46,14 +48,14 @@ def test_seeds_are_averaged_on_each_fold_and_folds_compared_with_the_first_condi
     assert share == pytest.approx(0.5, abs=0.05)
     assert found.differences["auroc"] == corrected_t_test(less, float(share))
 
-    (kept,) = write_results(results, tmp_path)["contrasts"]
+    (kept,) = write_results(results, tmp_path, compare(results, study))["contrasts"]
     assert kept["differences"]["auroc"]["mean"] == pytest.approx(less.mean())
 
 
 def test_contrasts_are_told_in_the_report_and_on_the_terminal(
     small_store: Store, tmp_path: Path
 ) -> None:
-    (found,) = contrasts(results_of(small_store, tmp_path))
+    (found,) = contrasts(*results_of(small_store, tmp_path))
     said = found.differences["auroc"]
     words = f"{said.mean:+.3f} [{said.low:+.3f}, {said.high:+.3f}]"
     shown = subprocess.check_output(
@@ -68,9 +70,7 @@ def test_contrasts_are_told_in_the_report_and_on_the_terminal(
 
 
 def test_two_folds_are_too_few_to_compare(small_store: Store, tmp_path: Path) -> None:
-    results = results_of(small_store, tmp_path, folds={"k": 2})
-    assert contrasts(results) == []
-    assert contrast_rows(write_results(results, tmp_path)["contrasts"], ("auroc",)) == []
+    assert contrasts(*results_of(small_store, tmp_path, folds={"k": 2})) == []
     write_report(tmp_path)
     assert "on the same folds" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -78,10 +78,10 @@ def test_two_folds_are_too_few_to_compare(small_store: Store, tmp_path: Path) ->
 def test_a_condition_with_an_unfinished_fold_is_not_compared(
     small_store: Store, tmp_path: Path
 ) -> None:
-    results = results_of(small_store, tmp_path)
+    results, _ = results_of(small_store, tmp_path)
     last = results.conditions[-1].folds[-1].cell
     (last.folder / DONE).unlink()
-    assert contrasts(finished(tmp_path)) == []
+    assert contrasts(*finished(tmp_path)) == []
 
 
 def test_p_values_are_adjusted_for_the_number_of_comparisons(
@@ -89,7 +89,25 @@ def test_p_values_are_adjusted_for_the_number_of_comparisons(
 ) -> None:
     few = results_of(small_store, tmp_path / "few", axes={"batch_size": [8, 16], "fs": [50]})
     more = results_of(small_store, tmp_path / "more", axes={"batch_size": [8, 16, 4], "fs": [50]})
-    (alone,), beside = contrasts(few), contrasts(more)[0]
+    (alone,), beside = contrasts(*few), contrasts(*more)[0]
     assert alone.differences["auroc"].mean == beside.differences["auroc"].mean
     assert beside.differences["auroc"].p >= alone.differences["auroc"].p
-    assert len(contrasts(more)) == 2
+    assert len(contrasts(*more)) == 2
+
+
+def test_a_baseline_is_compared_with_what_is_otherwise_the_same(
+    small_store: Store, tmp_path: Path
+) -> None:
+    axes = {"fs": [25, 50], "batch_size": [8, 16]}
+    baselines = [{"fs": 25}, {"batch_size": 8}]
+    results, study = results_of(small_store, tmp_path, axes=axes, baselines=baselines)
+    found = contrasts(results, study)
+    assert [(each.family, each.name, each.baseline) for each in found] == [
+        ("fs=25", "fs=50,batch_size=8", "fs=25,batch_size=8"),
+        ("fs=25", "fs=50,batch_size=16", "fs=25,batch_size=16"),
+        ("batch_size=8", "fs=25,batch_size=16", "fs=25,batch_size=8"),
+        ("batch_size=8", "fs=50,batch_size=16", "fs=50,batch_size=8"),
+    ]
+    assert read_contrast(asdict(found[0])) == found[0]
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert page.count("on the same folds</h3>") == 2

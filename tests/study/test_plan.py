@@ -179,6 +179,6 @@ def test_an_axis_that_cannot_work_is_refused_in_the_plan(
 def test_a_figure_of_ours_is_within_a_published_one_by_the_spread_of_both(
     mean: float, sd: float, verdict: str
 ) -> None:
-    published = published_study("singstad_muten_2025").metrics["f1"]
+    published = published_study("singstad_muten_2025").rows[0].metrics["f1"]
     assert (published.mean, published.sd) == (0.42, 0.017)
     assert published.verdict(mean, sd) == verdict

@@ -21,11 +21,12 @@ from leadlens.errors import ConfigError, LeadlensError, StoreError
 from leadlens.evaluation.bootstrap import interval, redraw, symmetric_interval
 from leadlens.evaluation.metrics import score
 from leadlens.study.cell import CellTask
+from leadlens.study.data import describe_data
 from leadlens.study.explaining import load_explanations
 from leadlens.study.ledger import costs
 from leadlens.study.plan import Cell, explained_cells, plan_cells
 from leadlens.study.results import collect
-from leadlens.study.run import describe_data, finished_study, run_study
+from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
 from leadlens.study.subgroups import age_band, subgroups
 from leadlens.study.summary import write_results

@@ -17,8 +17,9 @@ from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError
 from leadlens.report.study_report import write_report
 from leadlens.study.cell import load_predictions
+from leadlens.study.data import describe_data
 from leadlens.study.plan import plan_cells
-from leadlens.study.run import describe_data, finished_study, run_study
+from leadlens.study.run import finished_study, run_study
 from leadlens.study.settings import StudySettings, read_study
 
 CLASSES = ("426783006", "164889003")
@@ -109,7 +110,7 @@ def test_the_folds_of_a_study_are_made_once(by_source: StudySettings, tmp_path: 
     _, data, tasks = finished_study(folder)
     assert len(tasks) == 3
     assert all(task.cell.is_done for task in tasks)
-    assert data.folds.names == ("georgia", "ningbo", "ptb-xl")
+    assert data.folds[""].names == ("georgia", "ningbo", "ptb-xl")
 
 
 def test_one_of_the_data_sets_own_folds_is_tested_and_another_left_unused(

@@ -16,6 +16,7 @@ MINIMAL: dict[str, Any] = {
     "data": {"simulate": {"n_recordings": 10, "fs": 50}},
     "axes": {"fs": [50]},
 }
+ONE = {"n_recordings": 10, "fs": 50}
 
 
 def read(tmp_path: Path, changes: tuple[str, ...] = (), **values: Any) -> StudySettings:
@@ -27,7 +28,7 @@ def read(tmp_path: Path, changes: tuple[str, ...] = (), **values: Any) -> StudyS
 @pytest.mark.parametrize("file", sorted(Path(__file__).parents[2].glob("studies/*.yaml")), ids=str)
 def test_every_study_that_comes_with_leadlens_can_be_read(file: Path) -> None:
     study = read_study(file)
-    assert study.compare is None or published_study(study.compare).metrics
+    assert all(published_study(name).rows for name in study.compare)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,24 @@ def test_every_study_that_comes_with_leadlens_can_be_read(file: Path) -> None:
         ({"axes": {"loss": ["bce"]}}, "the axis 'fs' .* is missing"),
         ({"axes": {"fs": []}}, "axis 'fs' needs values"),
         ({"axes": {"fs": [50, 50]}}, r"axis 'fs' needs values, each once: \[50, 50\]"),
-        ({"data": {**MINIMAL["data"], "store": "x"}}, "either 'store' or 'simulate'"),
-        ({"data": {}}, "either 'store' or 'simulate'"),
+        ({"data": {**MINIMAL["data"], "store": "x"}}, "either 'store', 'simulate' or"),
+        ({"data": {}}, "either 'store', 'simulate' or"),
+        ({"data": {"hospitals": {"a": ONE, "b": ONE}}}, "seeds of their own"),
+        ({"data": {"hospitals": {"a": ONE, "b": {**ONE, "fs": 100}}}}, "one fs and one duration"),
+        ({"data": {"hospitals": {"georgia": ONE}}}, "'georgia' is simulated"),
+        ({"axes": {"fs": [50], "scheme": ["five"]}}, "scheme 'five' is not described"),
+        (
+            {"axes": {"fs": [50], "scheme": ["a"]}, "schemes": {"a": {}}, "folds": {"k": 3}},
+            "the axis 'scheme' says how",
+        ),
+        ({"axes": {"fs": [50], "train_share": [0]}}, "'train_share' holds 0: a share"),
+        ({"baselines": [{"fs": 100}]}, "baselines: fs=100 is not a value of an axis"),
+        ({"without": [{"fs": 100}]}, "without: fs=100 is not a value of an axis"),
+        ({"without": [{"fs": 50}]}, "without leaves no combination"),
+        (
+            {"axes": {"fs": [50], "seed": [1]}, "baselines": [{"seed": 1}]},
+            "baselines: seed=1: seeds are averaged",
+        ),
         ({"name": "../escape"}, r"name: .*'\.\./escape'"),
         ({"colour": "red"}, "colour: .*'red'"),
         ({"folds": {"k": 1}}, r"folds\.k: .*given: 1"),
@@ -104,7 +121,20 @@ def test_a_published_study_that_is_not_there_is_refused_with_those_that_are() ->
 
 def test_the_published_figures_are_those_of_the_paper() -> None:
     published = published_study("singstad_muten_2025")
-    means = {name: figure.mean for name, figure in published.metrics.items()}
+    means = {name: figure.mean for name, figure in published.rows[0].metrics.items()}
     assert means == {"f1": 0.420, "auroc": 0.832, "accuracy": 0.954, "challenge": 0.548}
+    leads = {row.condition["lead_set"]: row.metrics["challenge"].mean for row in published.rows}
+    assert leads == {"12": 0.548, "6": 0.528, "4": 0.533, "3": 0.533, "2": 0.520}
     assert published.challenge_by_rate[75] == 0.550
     assert sorted(published.challenge_by_rate) == [25, 50, 75, 100, 200, 300, 400, 500]
+
+
+def test_combinations_that_cannot_exist_are_left_out(tmp_path: Path) -> None:
+    axes = {"fs": [25, 50], "loss": ["bce", {"name": "focal", "gamma": 1}], "lowpass": [None, 20]}
+    study = read(tmp_path, axes=axes, without=[{"fs": 25, "lowpass": 20}, {"loss": "bce"}])
+    focal = {"name": "focal", "gamma": 1}
+    assert study.conditions == [
+        {"fs": 25, "loss": focal, "lowpass": None},
+        {"fs": 50, "loss": focal, "lowpass": None},
+        {"fs": 50, "loss": focal, "lowpass": 20},
+    ]

@@ -238,13 +238,14 @@ def _print_results(folder: Path, path: Path, as_json: bool) -> None:
 
 
 def _print_contrasts(contrasts: list[dict[str, Any]]) -> None:
-    """Print how much better each condition is than the first."""
-    from leadlens.report.tables import baseline_of, contrast_rows
+    """Print how much better conditions are than those they are compared with."""
+    from leadlens.report.comparison_tables import contrast_tables
+    from leadlens.study.contrasts import read_contrast
 
-    rows = contrast_rows(contrasts, ("auroc", "f1"))
-    baseline = baseline_of(contrasts)
-    title = f"less {baseline}, on the same folds: mean [95 %], corrected resampled t-test"
-    print_table(title, ["", "seeds", "AUROC", "F1"], rows)
+    for table in contrast_tables([read_contrast(each) for each in contrasts], ("auroc", "f1")):
+        title = table.heading[0].lower() + table.heading[1:]
+        title += ": mean [95 %], corrected resampled t-test"
+        print_table(title, ["", *table.columns[1:]], [list(row) for row in table.rows])
 
 
 def _plus_minus(mean: float | None, sd: float | None) -> str:

@@ -72,6 +72,19 @@ def score(
     return Scores(per_class, macro, (labels & label_mask).sum(axis=0), label_mask.sum(axis=0))
 
 
+def macro_f1(
+    labels: Bool[np.ndarray, "n class"],
+    label_mask: Bool[np.ndarray, "n class"],
+    decisions: Bool[np.ndarray, "n class"],
+) -> float:
+    """Return the macro F1 of decisions, over the classes present: that of `score`."""
+    truth, given = labels & label_mask, decisions & label_mask
+    n_true = truth.sum(axis=0)
+    is_there = n_true > 0
+    f1 = 2 * (truth & given).sum(axis=0)[is_there] / (n_true + given.sum(axis=0))[is_there]
+    return _mean(f1)
+
+
 def floors(
     labels: Bool[np.ndarray, "n class"],
     label_mask: Bool[np.ndarray, "n class"],

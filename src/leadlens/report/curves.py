@@ -97,6 +97,7 @@ def per_class(
     reference: float,
     metric: str,
     name: str = "classes",
+    reference_name: str = "chance",
 ) -> str:
     """Return the score of each class with its interval as an SVG, best on top.
 
@@ -111,6 +112,7 @@ def per_class(
         reference: the score of chance, a dashed line.
         metric: the name of the score.
         name: the SVG's id, the first part of every id in it.
+        reference_name: what the dashed line is called.
     """
     n_classes = len(names)
     if n_classes == 0 or {mean.size, low.size, high.size, len(counts)} != {n_classes}:
@@ -123,7 +125,8 @@ def per_class(
     axes = _plot(figure, left=left, right=_COLUMNS, top=32, bottom=40)
     axes.set_ylim(n_classes - 0.4, -0.6)
     axes.set_xlabel(metric, parse_math=False)
-    _forest(axes, np.concatenate([mean, low, high, [reference]]), reference)
+    ends = np.concatenate([mean, low, high, [reference]])
+    _forest(axes, ends, reference, f"{reference_name} {reference:g}")
     best_first = sorted(range(n_classes), key=lambda i: (bool(np.isnan(mean[i])), -float(mean[i])))
     for row, i in enumerate(best_first):
         interval = (float(mean[i]), float(low[i]), float(high[i]))
@@ -131,8 +134,8 @@ def per_class(
     return from_figure(figure, name, f"{metric} of each class, with intervals")
 
 
-def _forest(axes: Axes, ends: Float[np.ndarray, " end"], reference: float) -> None:
-    """Fit the axis to `ends`, draw the line of chance, and head the columns beside the plot."""
+def _forest(axes: Axes, ends: Float[np.ndarray, " end"], reference: float, said: str) -> None:
+    """Fit the axis to `ends`, draw the line of reference, and head the columns beside the plot."""
     known = ends[np.isfinite(ends)]
     margin = 0.05 * float(np.ptp(known)) or 0.05
     axes.set_xlim(float(known.min()) - margin, float(known.max()) + margin)
@@ -140,7 +143,7 @@ def _forest(axes: Axes, ends: Float[np.ndarray, " end"], reference: float) -> No
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.7)
     axes.axvline(reference, color=_GREY, linewidth=1, dashes=(5, 3), zorder=1, gid="reference")
     above = {"va": "bottom", "size": 8, "color": _GREY}
-    write(axes, reference, -0.75, f"chance {reference:g}", **above)
+    write(axes, reference, -0.75, said, **above)
     rows = axes.get_yaxis_transform()
     write(axes, _beside(118), -0.75, "score [interval]", ha="right", transform=rows, **above)
     write(axes, _beside(_COLUMNS - 6), -0.75, "ECGs", ha="right", transform=rows, **above)

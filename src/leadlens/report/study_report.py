@@ -1,5 +1,6 @@
 """The study's report: everything a reviewer asks for, in one HTML file that needs no other."""
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,21 +9,28 @@ from leadlens.bundle import NOT_A_DEVICE
 from leadlens.data.folds import groups_of
 from leadlens.data.index import IndexRow
 from leadlens.data.sources import citations
-from leadlens.ecg.diagnoses import diagnoses, diagnosis
+from leadlens.ecg.diagnoses import diagnosis
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.errors import StoreError
 from leadlens.explain.sampling import drawn_window
 from leadlens.files import read_json, write_text
-from leadlens.report.curves import ScoreSeries, per_class, score_by_rate
+from leadlens.report.class_figures import class_figures
+from leadlens.report.comparison_figures import gap_figures, rank_figures, rule_figures
+from leadlens.report.comparison_tables import (
+    contrast_tables,
+    gap_tables,
+    ranking_words,
+    rule_table,
+)
 from leadlens.report.explained import ExplainedEcg, explained_ecg
 from leadlens.report.html import render
 from leadlens.report.map_figures import MapFigures, map_figures
+from leadlens.report.rate_figures import field_figures, rate_figures
+from leadlens.report.study_figure import write_numbers
 from leadlens.report.tables import (
     COLUMNS,
-    baseline_of,
     class_rows,
-    contrast_rows,
     cost_rows,
     fold_rows,
     folds_in_words,
@@ -34,20 +42,16 @@ from leadlens.report.tables import (
     warnings_of,
 )
 from leadlens.study.cell import CellTask
+from leadlens.study.comparisons import compare
 from leadlens.study.contrasts import METRICS
+from leadlens.study.data import StudyData, describe_data
 from leadlens.study.explaining import Explanations, load_explanations
 from leadlens.study.folding import SETTINGS
 from leadlens.study.ledger import costs
-from leadlens.study.plan import DONE, axis_text, explained_cells
-from leadlens.study.published import PublishedStudy, published_study
+from leadlens.study.plan import DONE, explained_cells
+from leadlens.study.published import published_study
 from leadlens.study.results import ConditionResult, Results, collect
-from leadlens.study.run import (
-    COMMAND,
-    EXPLANATIONS,
-    StudyData,
-    describe_data,
-    finished_study,
-)
+from leadlens.study.run import COMMAND, EXPLANATIONS, finished_study
 from leadlens.study.settings import StudySettings
 from leadlens.study.subgroups import subgroups
 from leadlens.study.summary import write_results
@@ -73,21 +77,33 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
     results = collect([task.cell for task in tasks], data.classes, groups)
     if not results.conditions:
         raise StoreError(f"{folder} has no finished cell: run 'leadlens study run' first")
-    summary = write_results(results, folder)
-    compared = published_study(study.compare) if study.compare else None
+    comparisons = compare(results, study)
+    write_results(results, folder, comparisons)
+    compared = [published_study(name) for name in study.compare]
     explained = _explained_tasks(study, tasks)
     explanations, why_not = _explanations(study, explained, folder)
     shown = _shown_condition(study, results)
+    figures = {
+        "rules": rule_figures(comparisons),
+        "ranks": rank_figures(comparisons),
+        "gaps": gap_figures(comparisons, data.classes),
+        "rates": rate_figures(results, compared),
+        "fields": field_figures(results),
+        "classes": class_figures(shown, data),
+    }
+    write_numbers(chain.from_iterable(figures.values()), folder)
     context = {
         "study": study,
         "not_a_device": NOT_A_DEVICE,
-        "is_simulated": study.data.simulate is not None,
+        "is_simulated": bool(study.data.cohorts),
         "results": results,
         "table": result_rows(results, compared),
         "columns": COLUMNS,
-        "contrasts": contrast_rows(summary["contrasts"], METRICS),
+        "contrasts": contrast_tables(comparisons.contrasts),
         "contrast_metrics": METRICS,
-        "baseline": baseline_of(summary["contrasts"]),
+        "rules": rule_table(comparisons.rules),
+        "rankings": ranking_words(comparisons.rankings),
+        "gaps": gap_tables(comparisons.gaps, data.classes),
         "fold_rows": fold_rows(results),
         "subgroups": subgroup_rows(subgroups(shown, _index_of(data))),
         "costs": cost_rows(costs(results)),
@@ -96,9 +112,8 @@ def write_report(folder: Path, store: Path | None = None) -> Path:
         "decided": sorted({_rule_in_words(task.cell.training) for task in tasks}),
         "warnings": warnings_of(study, data, tasks),
         "notes": notes_of(study, tasks),
-        "curves": _curves(results, compared),
+        "figures": figures,
         "shown": shown.name,
-        "classes_svg": _class_figure(shown, data),
         "class_rows": class_rows(shown, data),
         "absent": [(diagnosis(code), n) for code, n in data.absent.items()],
         "maps": _maps(study, explanations),
@@ -158,65 +173,6 @@ def _shown_condition(study: StudySettings, results: Results) -> ConditionResult:
         if study.explain is not None and condition.condition == study.explain.condition:
             return condition
     return results.conditions[0]
-
-
-def _curves(results: Results, compared: PublishedStudy | None) -> list[str]:
-    """Return score by rate, for AUROC, F1 and the challenge score: one line a series."""
-    series: dict[str, list[ConditionResult]] = {}
-    for condition in results.conditions:
-        others = {k: v for k, v in condition.condition.items() if k != "fs"}
-        series.setdefault(", ".join(axis_text(v) for v in others.values()) or "all", []).append(
-            condition
-        )
-    figures = []
-    for metric in ("auroc", "f1", "challenge"):
-        lines = tuple(
-            ScoreSeries(
-                label=label,
-                fs=tuple(c.fs for c in sorted(members, key=lambda c: c.fs)),
-                folds=tuple(tuple(c.values(metric)) for c in sorted(members, key=lambda c: c.fs)),
-            )
-            for label, members in series.items()
-        )
-        if all(np.isnan(value) for line in lines for fold in line.folds for value in fold):
-            continue
-        first = results.conditions[0]
-        floors = {name: first.floor(name, metric) for name in first.folds[0].floors}
-        if metric == "auroc":
-            floors = {"chance": 0.5}
-        published = None
-        if compared is not None and metric == "challenge":
-            published = dict(compared.challenge_by_rate)
-        elif compared is not None and metric in compared.metrics:
-            published = {float(compared.condition["fs"]): compared.metrics[metric].mean}
-        figures.append(
-            score_by_rate(lines, COLUMNS[metric], floors, published, name=f"rate-{metric}")
-        )
-    return figures
-
-
-def _class_figure(condition: ConditionResult, data: StudyData) -> str:
-    """Return the forest plot of all 30 diagnoses; those not trained are listed as absent."""
-    rows = {row["diagnosis"].code: row for row in class_rows(condition, data)}
-    items = diagnoses()
-    nan = float("nan")
-
-    def column(key: str) -> np.ndarray:
-        return np.array([rows[d.code][key] if d.code in rows else nan for d in items])
-
-    return per_class(
-        tuple(item.abbreviation for item in items),
-        column("auroc"),
-        column("low"),
-        column("high"),
-        tuple(
-            int(rows[d.code]["n_positive"]) if d.code in rows else data.absent.get(d.code, 0)
-            for d in items
-        ),
-        0.5,
-        "AUROC",
-        name="by-class",
-    )
 
 
 def _maps(study: StudySettings, explanations: Explanations | None) -> list[MapFigures]:
@@ -305,6 +261,6 @@ def _facts(
         ),
         "training time": f"{seconds:.0f} s, the sum over all cells' epochs",
         "store index (SHA-256)": data.store.manifest.index_sha256,
-        "fold file (SHA-256)": data.folds.sha256,
+        "fold file (SHA-256)": ", ".join(each.sha256 for each in data.folds.values()),
         "folds": folds_in_words(study, data),
     }

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from leadlens.data.folding.settings import folds_tested, listed
+from leadlens.data.folds import FoldFile, FoldSettings
 from leadlens.ecg.diagnoses import diagnosis, merge_equivalent
 from leadlens.evaluation.metrics import PER_CLASS
 from leadlens.study.cell import CellTask
+from leadlens.study.data import StudyData
 from leadlens.study.ledger import ConditionCost
-from leadlens.study.published import PublishedStudy
+from leadlens.study.published import PublishedRow, PublishedStudy
 from leadlens.study.results import ConditionResult, Results
-from leadlens.study.run import StudyData
 from leadlens.study.settings import StudySettings
 from leadlens.study.subgroups import METRICS as SUBGROUP_METRICS
 from leadlens.study.subgroups import Subgroup
@@ -41,78 +42,72 @@ class TableRow:
     intervals: tuple[str, ...] = ("",) * len(COLUMNS)
 
 
-def result_rows(results: Results, compared: PublishedStudy | None) -> list[TableRow]:
+def result_rows(results: Results, compared: list[PublishedStudy]) -> list[TableRow]:
     """Return conditions, floors (of the first condition's folds) and the published figures."""
     rows = [
         TableRow(
             condition.name.replace(",", ", "),
             "ours",
             str(len(condition.folds)),
-            tuple(_plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
-            tuple(_interval(*condition.interval(m)) for m in COLUMNS),
+            tuple(plus_minus(condition.mean(m), condition.sd(m)) for m in COLUMNS),
+            tuple(interval_text(*condition.interval(m)) for m in COLUMNS),
         )
         for condition in results.conditions
     ]
     first = results.conditions[0]
     for name in first.folds[0].floors:
-        cells = tuple(_plus_minus(first.floor(name, m), float("nan")) for m in COLUMNS)
+        cells = tuple(plus_minus(first.floor(name, m), float("nan")) for m in COLUMNS)
         rows.append(TableRow(f"floor: {name}", "floor", str(len(first.folds)), cells))
-    if compared is not None:
+    return rows + [row for each in compared for row in _published_rows(results, each)]
+
+
+def _published_rows(results: Results, compared: PublishedStudy) -> list[TableRow]:
+    """Return the conditions of a published study that ours has too, and its main one anyway."""
+    rows = []
+    for number, each in enumerate(compared.rows):
+        alike = [condition for condition in results.conditions if _is_alike(each, condition)]
+        if number and not alike and set(each.condition) <= set(_traits(results.conditions[0])):
+            continue
         label = ", ".join(
             f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in compared.condition.items()
+            for key, value in each.condition.items()
         )
+        figures = [each.metrics.get(metric) for metric in COLUMNS]
         cells = tuple(
-            _plus_minus(compared.metrics[m].mean, compared.metrics[m].sd)
-            if m in compared.metrics
-            else "\u2013"
-            for m in COLUMNS
+            "\u2013"
+            if figure is None
+            else plus_minus(figure.mean, float("nan") if figure.sd is None else figure.sd)
+            for figure in figures
         )
-        verdicts = tuple(_verdict(results, compared, m) for m in COLUMNS)
-        name = f"{compared.name}: {label}"
-        rows.append(TableRow(name, "published", str(compared.n_folds), cells, verdicts))
+        verdicts = tuple(_verdict(alike, each, metric) for metric in COLUMNS)
+        n_folds = str(compared.n_folds or "\u2013")
+        rows.append(TableRow(f"{compared.name}: {label}", "published", n_folds, cells, verdicts))
     return rows
 
 
-def _verdict(results: Results, compared: PublishedStudy, metric: str) -> str:
-    """Return where ours lie of a published figure, of those with its loss and rate, in words."""
-    if metric not in compared.metrics:
+def _traits(condition: ConditionResult) -> dict[str, Any]:
+    """Return what published conditions name, of one of ours."""
+    training = condition.folds[0].cell.training
+    return {"fs": condition.fs, "loss": training.loss.name, "lead_set": training.lead_set}
+
+
+def _is_alike(row: PublishedRow, condition: ConditionResult) -> bool:
+    """Return whether a condition of ours has a published one's rate, loss and leads."""
+    traits = _traits(condition)
+    return all(traits[key] == value for key, value in row.condition.items() if key in traits)
+
+
+def _verdict(alike: list[ConditionResult], row: PublishedRow, metric: str) -> str:
+    """Return where ours lie of a published figure, in words."""
+    if metric not in row.metrics:
         return ""
     said = {
-        compared.metrics[metric].verdict(c.mean(metric), c.sd(metric))
-        for c in results.conditions
-        if c.fs == compared.condition["fs"]
-        and c.folds[0].cell.training.loss.name == compared.condition["loss"]
-        and not np.isnan(c.mean(metric))
+        row.metrics[metric].verdict(c.mean(metric), c.sd(metric))
+        for c in alike
+        if not np.isnan(c.mean(metric))
     }
     order = ("below", "within", "above")
     return f"ours {' or '.join(each for each in order if each in said)}" if said else ""
-
-
-def baseline_of(contrasts: list[dict[str, Any]]) -> str:
-    """Return what results.json's contrasts are taken from; "" where there are none."""
-    return contrasts[0]["baseline"].replace(",", ", ") if contrasts else ""
-
-
-def contrast_rows(contrasts: list[dict[str, Any]], metrics: tuple[str, ...]) -> list[list[str]]:
-    """Return for each of results.json's contrasts its name, its seeds, and differences in words."""
-    return [
-        [
-            contrast["name"].replace(",", ", "),
-            str(contrast["n_seeds"]),
-            *(_difference(contrast["differences"].get(metric)) for metric in metrics),
-        ]
-        for contrast in contrasts
-    ]
-
-
-def _difference(difference: dict[str, Any] | None) -> str:
-    """Return a difference with its interval and p-value; a dash where a fold has no score."""
-    if difference is None:
-        return "\u2013"
-    low, high, p = (difference[name] for name in ("low", "high", "p"))
-    said = "< 0.001" if p < 0.001 else f"= {p:.3f}"
-    return f"{difference['mean']:+.3f} [{low:+.3f}, {high:+.3f}], p {said}"
 
 
 def warnings_of(study: StudySettings, data: StudyData, tasks: list[CellTask]) -> list[str]:
@@ -123,13 +118,13 @@ def warnings_of(study: StudySettings, data: StudyData, tasks: list[CellTask]) ->
             "published_plateau: the learning rate was steered by the loss on the fold that is "
             "reported, as in the published study. This leaks; the figures are too good."
         )
-    if study.folds.method == "label_combination":
+    if any(each.method == "label_combination" for each in study.fold_schemes.values()):
         said.append(
             "label_combination: folds were not grouped by patient or waveform, as published. "
             "The same patient may be on both sides; the figures may be too good."
         )
-    said += data.folds.warnings
-    if study.data.simulate is not None:
+    said += [warning for folds in data.folds.values() for warning in folds.warnings]
+    if study.data.cohorts:
         said.append(
             "Simulated ECGs: the figures say how well the simulator's diagnoses are told apart, "
             "and nothing about patients."
@@ -161,7 +156,16 @@ def training_json(tasks: list[CellTask]) -> dict[str, Any]:
 
 def folds_in_words(study: StudySettings, data: StudyData) -> str:
     """Return how the recordings were dealt to folds, and who takes no part."""
-    settings, folds = study.folds, data.folds.folds
+    said = []
+    for name, settings in study.fold_schemes.items():
+        words = _dealt_in_words(settings, data.folds[name])
+        said.append(f"{name}: {words}" if name else words)
+    return "; ".join(said)
+
+
+def _dealt_in_words(settings: FoldSettings, file: FoldFile) -> str:
+    """Return how one scheme dealt the recordings."""
+    folds = file.folds
     words = {
         "by_source": f"{len(folds)} sources, each tested by networks that were trained on the "
         f"others (by_source): {listed(folds)}",
@@ -171,9 +175,9 @@ def folds_in_words(study: StudySettings, data: StudyData) -> str:
     said = words.get(settings.method, f"{settings.k}, {settings.method}, seed {settings.seed}")
     if settings.tested is not None:
         said += f"; tested: {listed(folds_tested(settings, folds))}"
-    if data.folds.n_split_groups:
-        said += f"; {data.folds.n_split_groups} groups are in several folds"
-    for why, n in data.folds.left_out.items():
+    if file.n_split_groups:
+        said += f"; {file.n_split_groups} groups are in several folds"
+    for why, n in file.left_out.items():
         said += f"; left out: {n} {why}"
     return said
 
@@ -184,7 +188,7 @@ def fold_rows(results: Results) -> list[tuple[str, str, tuple[str, ...]]]:
         (
             condition.name.replace(",", ", "),
             fold.cell.source,
-            tuple(_plus_minus(fold.scores.macro[m], float("nan")) for m in COLUMNS),
+            tuple(plus_minus(fold.scores.macro[m], float("nan")) for m in COLUMNS),
         )
         for condition in results.conditions
         for fold in condition.folds
@@ -197,14 +201,14 @@ def n_merged_classes(classes: tuple[str, ...]) -> int:
     return len(merge_equivalent(np.zeros((1, len(classes)), dtype=bool), classes)[1])
 
 
-def _plus_minus(mean: float, sd: float) -> str:
+def plus_minus(mean: float, sd: float) -> str:
     """Return "mean +- sd" with three decimals; a dash for what is not defined."""
     if np.isnan(mean):
         return "\u2013"
     return f"{mean:.3f}" + ("" if np.isnan(sd) else f" \u00b1 {sd:.3f}")
 
 
-def _interval(low: float, high: float) -> str:
+def interval_text(low: float, high: float) -> str:
     """Return an interval; nothing where there is none."""
     return "" if np.isnan(low) else f"{low:.3f}\u2013{high:.3f}"
 
@@ -216,7 +220,7 @@ def subgroup_rows(found: list[Subgroup]) -> list[list[str]]:
         scores = []
         for metric in SUBGROUP_METRICS:
             value, low, high = one.scores[metric]
-            scores += [_plus_minus(value, float("nan")), _interval(low, high)]
+            scores += [plus_minus(value, float("nan")), interval_text(low, high)]
         rows.append([one.kind, one.name, f"{one.n_recordings:,}", str(one.n_classes), *scores])
     return rows
 
@@ -255,7 +259,7 @@ def class_rows(condition: ConditionResult, data: StudyData) -> list[dict[str, An
                 "n_known": int(known[column]),
                 "low": low,
                 "high": high,
-                "f1_interval": _interval(*condition.class_interval(column, "f1")),
+                "f1_interval": interval_text(*condition.class_interval(column, "f1")),
                 **means,
             }
         )

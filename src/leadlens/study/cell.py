@@ -1,18 +1,18 @@
 """One cell: train on all folds but one, predict that one, keep everything, mark it done last."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int
 
 from leadlens.bundle import HeldOut
 from leadlens.data.batches import Dataset
-from leadlens.data.folds import fold_numbers, load_folds
+from leadlens.data.folds import fold_numbers, groups_of, load_folds
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.leads import lead_set
 from leadlens.errors import StoreError, TrainingError
@@ -32,6 +32,8 @@ BUNDLE = "bundle"
 BACKGROUND = "background.npz"
 """Of the training recordings, for an explainer that draws around them."""
 PREDICTIONS = "predictions.npz"
+RULE = "thresholds_"
+"""Before a rule's name in the predictions' file."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class CellTask:
 
     def identity(self, store: Store) -> dict[str, Any]:
         """Return what a finished cell must have been computed from."""
+        share = self.cell.train_share
         return {
+            **({} if share == 1 else {"train_share": share}),
             "training": self.cell.training.model_dump(mode="json"),
             "start": None if self.start is None else self.start.parent.name,
             "fs": self.cell.fs,
@@ -83,11 +87,17 @@ class Predictions:
     probabilities: Float32[np.ndarray, "n class"]
     prevalence: Float32[np.ndarray, " class"]
     thresholds: Float32[np.ndarray, " class"]
+    rules: dict[str, Float32[np.ndarray, " class"]] = field(default_factory=dict)
+    """The thresholds that each rule would have given; of earlier versions' cells none."""
 
     @property
     def decisions(self) -> Bool[np.ndarray, "n class"]:
         """The diagnoses that the cell gave."""
         return self.probabilities > self.thresholds
+
+    def decided_by(self, rule: str) -> Bool[np.ndarray, "n class"]:
+        """Return the diagnoses that the cell would have given with the thresholds of a rule."""
+        return self.probabilities > self.rules[rule]
 
 
 def run_cell(task: CellTask) -> float:
@@ -177,11 +187,30 @@ def cell_datasets(task: CellTask, store: Store) -> tuple[Dataset, Dataset]:
     leads = lead_set(settings.lead_set)
     if is_test.all() or not is_test.any():
         raise TrainingError(f"fold {task.cell.tested} leaves nothing to train on or to test")
+    learned = _learned(store, chosen[~is_test], task.cell)
     train, test = (
-        Dataset(store, chosen[part], leads, settings.normalisation, task.classes, settings.crop)
-        for part in (~is_test, is_test)
+        Dataset(store, part, leads, settings.normalisation, task.classes, settings.crop)
+        for part in (learned, chosen[is_test])
     )
     return train, test
+
+
+def _learned(
+    store: Store, others: Int[np.ndarray, " n"], cell: Cell
+) -> Int[np.ndarray, " learned"]:
+    """Return the share of the other folds' recordings that is learned from: whole groups.
+
+    Drawn by the fold alone, so that conditions learn from the same recordings, and a smaller share
+    is part of a larger one.
+    """
+    if cell.train_share == 1:
+        return others
+    groups = groups_of(store)[others]
+    drawn = np.random.default_rng(cell.fold).permutation(np.unique(groups))
+    rank = np.empty(int(groups.max()) + 1, int)
+    rank[drawn] = np.arange(len(drawn))
+    chosen = others[np.argsort(rank[groups], kind="stable")]
+    return np.sort(chosen[: max(round(cell.train_share * len(others)), 1)])
 
 
 def _log(folder: Path, record: dict[str, float]) -> None:
@@ -205,6 +234,10 @@ def _save_predictions(
 ) -> None:
     """Write what the cell said, with its thresholds, the labels and the training prevalence."""
     labels, label_mask = test.labels
+    rules: dict[str, Any] = {
+        f"{RULE}{rule}": np.array(thresholds, dtype=np.float32)
+        for rule, thresholds in trained.rules.items()
+    }
     with written_beside(path) as beside, beside.open("wb") as file:
         np.savez(
             file,
@@ -214,6 +247,7 @@ def _save_predictions(
             probabilities=probabilities,
             prevalence=_prevalence(train),
             thresholds=np.array(trained.thresholds, dtype=np.float32),
+            **rules,
         )
 
 
@@ -239,6 +273,11 @@ def load_predictions(cell: Cell) -> Predictions:
                 probabilities=file["probabilities"],
                 prevalence=file["prevalence"],
                 thresholds=file["thresholds"],
+                rules={
+                    name.removeprefix(RULE): file[name]
+                    for name in file.files
+                    if name.startswith(RULE)
+                },
             )
     except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise StoreError(f"{path} is damaged ({error}): delete {cell.folder}") from error

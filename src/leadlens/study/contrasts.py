@@ -1,4 +1,4 @@
-"""Contrasts: how much better each condition is than the first, fold by fold."""
+"""Contrasts: how much better each condition is than another, fold by fold."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -6,10 +6,14 @@ from typing import Any, Final
 import numpy as np
 
 from leadlens.evaluation.comparison import MIN_FOLDS, Difference, corrected_t_test, holm
-from leadlens.study.plan import condition_name
-from leadlens.study.results import ConditionResult, Results
+from leadlens.study.plan import axis_text
+from leadlens.study.repeats import Repeated, repeated
+from leadlens.study.results import Results
+from leadlens.study.settings import SCHEME, SEED, StudySettings
 
 METRICS: Final = ("auroc", "f1", "challenge")
+
+Pair = tuple[Repeated, Repeated]
 
 
 @dataclass(frozen=True)
@@ -17,70 +21,73 @@ class Contrast:
     """One condition less another.
 
     Attributes:
+        family: the baseline's values; p-values are adjusted for the contrasts of a family (Holm).
         name: the condition, without its seed.
         baseline: what is taken off.
         n_seeds: trainings that were averaged on each fold.
-        differences: by macro metric; p-values are adjusted for the number of contrasts (Holm).
+        differences: by macro metric.
     """
 
+    family: str
     name: str
     baseline: str
     n_seeds: int
     differences: dict[str, Difference]
 
 
-def contrasts(results: Results) -> list[Contrast]:
-    """Return each condition less the first, where both were tested on the same folds.
+def contrasts(results: Results, study: StudySettings) -> list[Contrast]:
+    """Return conditions less those that the study's baselines name, of the same folds.
 
     Seeds of one condition are averaged on each fold. Nothing is returned for fewer than three
     folds; nor for folds that are sources, whose spread is another.
     """
-    groups: dict[str, list[ConditionResult]] = {}
-    for condition in results.conditions:
-        groups.setdefault(_without_seed(condition.condition), []).append(condition)
-    folds = {name: _complete_folds(group) for name, group in groups.items()}
-    first, *others = groups
-    tested = folds[first]
-    if len(tested) < MIN_FOLDS or any(fold.cell.source for fold in results.conditions[0].folds):
-        return []
-    share = float(np.mean([fold.test_share for fold in results.conditions[0].folds]))
-    compared = [name for name in others if folds[name] == tested]
-    found: dict[str, dict[str, Difference]] = {name: {} for name in compared}
+    tested = [
+        each for each in repeated(results) if len(each.folds) >= MIN_FOLDS and not each.is_by_source
+    ]
+    found = []
+    for baseline in _baselines(study):
+        family = ", ".join(f"{axis}={axis_text(value)}" for axis, value in baseline.items())
+        found += _family(family, _pairs(tested, baseline))
+    return found
+
+
+def _baselines(study: StudySettings) -> list[dict[str, Any]]:
+    """Return the study's baselines, or the first value of every axis."""
+    first = {axis: values[0] for axis, values in study.axes.items() if axis not in (SEED, SCHEME)}
+    return list(study.baselines) or [first]
+
+
+def _pairs(tested: list[Repeated], baseline: dict[str, Any]) -> list[Pair]:
+    """Return each condition with the one that has the baseline's values and is else the same."""
+    found = []
+    for each in tested:
+        wanted = {**each.condition, **baseline}
+        for other in tested:
+            if other is not each and other.condition == wanted and other.folds == each.folds:
+                found.append((each, other))
+    return found
+
+
+def _family(family: str, pairs: list[Pair]) -> list[Contrast]:
+    """Return the contrasts of pairs whose p-values are adjusted together."""
+    found: list[dict[str, Difference]] = [{} for _ in pairs]
     for metric in METRICS:
-        base = _values(groups[first], metric, tested)
-        less = {name: _values(groups[name], metric, tested) - base for name in compared}
-        tests = {
-            name: corrected_t_test(values, share)
-            for name, values in less.items()
-            if np.isfinite(values).all()
-        }
+        tests = {}
+        for number, (each, other) in enumerate(pairs):
+            less = each.values(metric) - other.values(metric)
+            if np.isfinite(less).all():
+                share = float(np.mean([fold.test_share for fold in each.seeds[0].folds]))
+                tests[number] = corrected_t_test(less, share)
         adjusted = holm([test.p for test in tests.values()])
-        for (name, test), p in zip(tests.items(), adjusted, strict=True):
-            found[name][metric] = replace(test, p=p)
-    return [Contrast(name, first, len(groups[name]), found[name]) for name in compared]
+        for (number, test), p in zip(tests.items(), adjusted, strict=True):
+            found[number][metric] = replace(test, p=p)
+    return [
+        Contrast(family, each.name, other.name, len(each.seeds), differences)
+        for (each, other), differences in zip(pairs, found, strict=True)
+    ]
 
 
-def _without_seed(condition: dict[str, Any]) -> str:
-    """Return a condition's name but for the seed."""
-    return condition_name({k: v for k, v in condition.items() if k != "seed"})
-
-
-def _complete_folds(group: list[ConditionResult]) -> list[int]:
-    """Return the folds that all seeds have finished."""
-    done = [{fold.cell.fold for fold in condition.folds} for condition in group]
-    return sorted(set.intersection(*done))
-
-
-def _values(group: list[ConditionResult], metric: str, tested: list[int]) -> np.ndarray:
-    """Return a macro metric for each fold, the mean over seeds."""
-    return np.mean(
-        [
-            [
-                fold.scores.macro[metric]
-                for fold in sorted(condition.folds, key=lambda each: each.cell.fold)
-                if fold.cell.fold in tested
-            ]
-            for condition in group
-        ],
-        axis=0,
-    )
+def read_contrast(kept: dict[str, Any]) -> Contrast:
+    """Return a contrast as results.json keeps it."""
+    differences = {metric: Difference(**each) for metric, each in kept["differences"].items()}
+    return Contrast(**{**kept, "differences": differences})

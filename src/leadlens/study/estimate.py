@@ -85,8 +85,8 @@ def _speed_tried(cell: Cell, duration: float) -> float:
 
 def _size(study: StudySettings) -> tuple[int, float]:
     """Return how many recordings a study has, and the seconds of a window."""
-    if study.data.simulate is not None:
-        return study.data.simulate.n_recordings, study.data.simulate.duration
+    if cohorts := list(study.data.cohorts.values()):
+        return sum(cohort.n_recordings for cohort in cohorts), cohorts[0].duration
     assert study.data.store is not None  # DataSettings allows no other case.
     store = open_store(Path(study.data.store))
     return len(chosen_recordings(study, store)), store.manifest.duration
@@ -99,5 +99,6 @@ def _size_done(done: Mapping[Path, dict[str, Any]]) -> int:
 
 def _share_learned(study: StudySettings, cell: Cell) -> float:
     """Return the share of the recordings that a cell learns from in an epoch."""
-    k = study.folds.k or 5  # of sources the number varies; a fifth is tested, roughly
-    return (1 - 1 / k) * (1 - cell.training.inner)
+    # Of sources the number varies; a fifth is tested, roughly.
+    k = study.fold_schemes[cell.scheme].k or 5
+    return (1 - 1 / k) * cell.train_share * (1 - cell.training.inner)

@@ -12,11 +12,15 @@ from leadlens.errors import ConfigError
 from leadlens.study.settings import StudySettings
 
 SETTINGS: Final = "study.json"
-FOLDS: Final = "folds.json"
 
 
-def study_folds(study: StudySettings, folder: Path) -> tuple[Fold, ...]:
-    """Return the folds that a study tests, writing nothing.
+def fold_path(folder: Path, scheme: str) -> Path:
+    """Return where a study keeps the folds of a scheme; of "" where it has no schemes."""
+    return folder / (f"folds-{scheme}.json" if scheme else "folds.json")
+
+
+def study_folds(study: StudySettings, folder: Path, scheme: str) -> tuple[Fold, ...]:
+    """Return the folds of a scheme that a study tests, writing nothing.
 
     Their number is in the settings, or, where the data say it, in the study's fold file; before
     there is one, in the store.
@@ -25,20 +29,25 @@ def study_folds(study: StudySettings, folder: Path) -> tuple[Fold, ...]:
         ConfigError: the data do not allow such folds, or `tested` names another.
         StoreError: the fold file or the store is missing or damaged.
     """
-    settings = study.folds
+    settings = study.fold_schemes[scheme]
     if settings.k is not None:
         return folds_tested(settings, tuple(Fold(number) for number in range(settings.k)))
-    if has_folds(folder):
-        return folds_tested(settings, read_folds(folder / FOLDS).folds)
-    assert study.data.store is not None  # StudySettings allows no other case.
+    if has_folds(study, folder):
+        return folds_tested(settings, read_folds(fold_path(folder, scheme)).folds)
+    if settings.method == "by_source" and study.data.hospitals:
+        names = enumerate(sorted(study.data.hospitals))
+        return folds_tested(settings, tuple(Fold(number, name) for number, name in names))
+    if study.data.store is None:
+        raise ConfigError(f"folds '{settings.method}' need a store: make one (leadlens simulate)")
     store = open_store(study.data.store)
     chosen = np.array(chosen_recordings(study, store))
     return folds_tested(settings, make_folds(store, (), settings, chosen).folds)
 
 
-def has_folds(folder: Path) -> bool:
+def has_folds(study: StudySettings, folder: Path) -> bool:
     """Return whether the study in `folder` has its folds; a run refused at once leaves none."""
-    return (folder / SETTINGS).exists() and (folder / FOLDS).exists()
+    paths = [fold_path(folder, scheme) for scheme in study.fold_schemes]
+    return (folder / SETTINGS).exists() and all(path.exists() for path in paths)
 
 
 def chosen_recordings(study: StudySettings, store: Store) -> tuple[int, ...]:

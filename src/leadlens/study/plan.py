@@ -1,6 +1,5 @@
 """The plan: which cells a study has, where each lies, and which are done."""
 
-import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from leadlens.models.receptive_field import receptive_field
 from leadlens.settings import checked
 from leadlens.study.folding import study_folds
 from leadlens.study.published import published_study
-from leadlens.study.settings import StudySettings, training_settings
+from leadlens.study.settings import SCHEME, SHARE, StudySettings, training_settings
 from leadlens.training.settings import TrainingSettings
 
 DONE: Final = "DONE"
@@ -49,6 +48,8 @@ class Cell:
         fold: the tested fold.
         training: how it is trained; the seed differs from fold to fold.
         source: the source that the fold is, or "".
+        scheme: how recordings are dealt to folds, where a study compares ways; or "".
+        train_share: of the other folds' recordings, those that are learned from.
     """
 
     folder: Path
@@ -57,6 +58,8 @@ class Cell:
     fold: int
     training: TrainingSettings
     source: str = ""
+    scheme: str = ""
+    train_share: float = 1.0
 
     @property
     def fs(self) -> float:
@@ -99,12 +102,6 @@ def axis_text(value: Any) -> str:
     return f"{value['name']} ({others})" if others else str(value["name"])
 
 
-def conditions(study: StudySettings) -> list[dict[str, Any]]:
-    """Return every combination of the axes' values, the last axis varying fastest."""
-    products = itertools.product(*study.axes.values())
-    return [dict(zip(study.axes, values, strict=True)) for values in products]
-
-
 def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
     """Return every cell of the study, whether done or not.
 
@@ -113,19 +110,20 @@ def plan_cells(study: StudySettings, folder: Path) -> list[Cell]:
         StoreError: the data, which say how many folds there are, are missing or damaged.
     """
     cells = []
-    folds = study_folds(study, folder)
-    for condition in conditions(study):
+    folds = {scheme: study_folds(study, folder, scheme) for scheme in study.fold_schemes}
+    for condition in study.conditions:
         training = training_settings(study, condition)
         shown = _shown(study, condition)
         # A field that no network has at this rate is refused here, not after other cells' hours.
         receptive_field(training.model, shown.fs)
-        for fold in folds:
+        scheme, share = condition.get(SCHEME, ""), float(condition.get(SHARE, 1.0))
+        for fold in folds[scheme]:
             place = folder / "cells" / condition_name(condition) / f"fold-{fold.number}"
             own = training.model_copy(update={"seed": training.seed + fold.number})
-            cells.append(Cell(place, condition, shown, fold.number, own, fold.name))
+            cells.append(Cell(place, condition, shown, fold.number, own, fold.name, scheme, share))
     _check_explanation(study, cells)
-    if study.compare is not None:
-        published_study(study.compare)
+    for name in study.compare:
+        published_study(name)
     return cells
 
 

@@ -187,7 +187,8 @@ def _fold(cell: Cell, classes: tuple[str, ...], groups: Mapping[str, int] | None
     for name, floor in lowest.items():
         floor.macro["challenge"] = _challenge(said, always[name], classes)
     done, n_tested = read_json(cell.folder / DONE), len(said.labels)
-    share = n_tested / (done["identity"]["n_recordings"] - n_tested)
+    n_others = done["identity"]["n_recordings"] - n_tested
+    share = n_tested / (cell.train_share * n_others)
     group_of = np.arange(n_tested) if groups is None else np.array([groups[k] for k in said.keys])
     cost = Cost.model_validate(done["cost"]) if "cost" in done else None
     return FoldResult(cell, said, group_of, scores, lowest, cost, done["seconds"], share)

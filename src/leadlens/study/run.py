@@ -1,23 +1,21 @@
 """Running a study: data, rates, folds, then cells on several processes, then explanations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from leadlens.data.folds import FoldFile, load_folds, make_folds, participants, save_folds
 from leadlens.data.store import Store, open_store
-from leadlens.ecg.diagnoses import diagnosis, scored_codes
 from leadlens.engines.engine import Engine
 from leadlens.engines.local import ONE_PROCESS
 from leadlens.errors import ConfigError, StoreError
-from leadlens.files import hash_file, read_json, write_json, write_text
+from leadlens.files import read_json, write_json, write_text
 from leadlens.study.cell import CellTask, run_cell
+from leadlens.study.data import StudyData, study_data
 from leadlens.study.explaining import explain_cell
-from leadlens.study.folding import FOLDS, SETTINGS, chosen_recordings, has_folds
+from leadlens.study.folding import SETTINGS, fold_path, has_folds
 from leadlens.study.plan import Cell, Shown, check_done, explained_cells, plan_cells
 from leadlens.study.pretraining import Pretraining, pretrain_all, pretraining_of, to_pretrain
 from leadlens.study.settings import StudySettings
@@ -28,25 +26,6 @@ from leadlens.training.thin import thin_note
 
 COMMAND = "command.txt"
 EXPLANATIONS = "explanations"
-
-
-@dataclass(frozen=True, eq=False)
-class StudyData:
-    """What a study's cells share.
-
-    Attributes:
-        store: the store that the rates are derived from.
-        folds: the assignment, and where it lies.
-        recordings: positions of the recordings that take part.
-        classes: codes that are trained.
-        absent: codes that are too thin to train, with their number of recordings.
-    """
-
-    store: Store
-    folds: FoldFile
-    recordings: tuple[int, ...]
-    classes: tuple[str, ...]
-    absent: dict[str, int]
 
 
 def run_study(
@@ -89,7 +68,7 @@ def run_study(
         with lock.acquire(timeout=0):
             _check_claim(study, folder)
             store = make_store(study, folder, engine, on_progress)
-            data = _data(study, store, folder, is_run=True)
+            data = study_data(study, store, folder, is_run=True)
             shown = derived_stores(study, cells, store, folder)
             tasks = _tasks(study, cells, data, folder, shown, device)
             # Only now: a command that is refused must leave the folder's study as it was.
@@ -126,11 +105,14 @@ def finished_study(
     Raises:
         StoreError: there is no study in the folder, or a file of it is missing or damaged.
     """
-    if not has_folds(folder):
-        raise StoreError(f"{folder} holds no study: run 'leadlens study run' first")
+    nothing = StoreError(f"{folder} holds no study: run 'leadlens study run' first")
+    if not (folder / SETTINGS).exists():
+        raise nothing
     study = StudySettings.model_validate(read_json(folder / SETTINGS))
+    if not has_folds(study, folder):
+        raise nothing
     store = open_store(store_path or study.data.store or folder / "store")
-    data = _data(study, store, folder, is_run=False)
+    data = study_data(study, store, folder, is_run=False)
     cells = plan_cells(study, folder)
     folders = store_folders(study, cells, store, folder)
     shown = {each: open_store(path) for each, path in folders.items()}
@@ -152,27 +134,13 @@ def _check_claim(study: StudySettings, folder: Path) -> None:
 
 def _fixed(study: StudySettings) -> dict[str, Any]:
     """Return the settings that all runs into one folder must share."""
-    settings = study.model_dump(mode="json", include={"data", "folds"})
-    settings["data"].pop("store")
+    data = study.data.model_dump(mode="json", exclude={"store"})
     # The file is compared by its hash, and more folds may be tested later.
-    settings["folds"].pop("file")
-    settings["folds"].pop("tested")
-    return settings
-
-
-def _check_fold_file(study: StudySettings, folds: FoldFile, folder: Path) -> None:
-    """Refuse the user's fold file if it is not the one that the study's folds were made from."""
-    file = study.folds.file
-    if file is None or not file.exists():
-        # It was needed once: the study has its own copy.
-        is_same = (file is None) == (not folds.file_sha256)
-    else:
-        is_same = hash_file(file) == folds.file_sha256
-    if not is_same:
-        raise ConfigError(
-            f"{folder} holds a study with other folds than those of {file or study.data.store}: "
-            "choose another --out"
-        )
+    folds = {
+        name: settings.model_dump(mode="json", exclude={"file", "tested"})
+        for name, settings in study.fold_schemes.items()
+    }
+    return {"data": data, "folds": folds}
 
 
 def _claim(study: StudySettings, store: Store, folder: Path, command: str) -> None:
@@ -182,35 +150,6 @@ def _claim(study: StudySettings, store: Store, folder: Path, command: str) -> No
         settings["data"]["store"] = str(store.path.resolve())
     write_json(folder / SETTINGS, settings)
     write_text(folder / COMMAND, command)
-
-
-def _data(study: StudySettings, store: Store, folder: Path, *, is_run: bool) -> StudyData:
-    """Return the study's data; folds are made where they are not there yet and may be."""
-    chosen = np.array(chosen_recordings(study, store))
-    if has_folds(folder):
-        folds = load_folds(folder / FOLDS, store)
-        takes_part = [i for i in chosen.tolist() if store.keys[i] in folds.assignment]
-        classes, absent = _classes(study, store, takes_part)
-        if is_run:
-            _check_fold_file(study, folds, folder)
-    else:
-        takes_part = participants(store, study.folds, chosen).tolist()
-        classes, absent = _classes(study, store, takes_part)
-        folds = make_folds(store, classes, study.folds, chosen)
-        save_folds(folds, folder / FOLDS)
-    return StudyData(store, folds, tuple(takes_part), classes, absent)
-
-
-def _classes(
-    study: StudySettings, store: Store, recordings: list[int]
-) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Return the codes with enough recordings, and those without, with their number."""
-    labels, known = (part[recordings] for part in store.labels(scored_codes()))
-    counts = dict(zip(scored_codes(), (labels & known).sum(axis=0).tolist(), strict=True))
-    classes = tuple(code for code, n in counts.items() if n >= study.data.min_positives)
-    if not classes:
-        raise ConfigError(f"no diagnosis has {study.data.min_positives} recordings in {store.path}")
-    return classes, {code: n for code, n in counts.items() if code not in classes}
 
 
 def _tasks(
@@ -227,7 +166,7 @@ def _tasks(
         CellTask(
             cell=cell,
             store=stores[cell.shown].path,
-            folds=folder / FOLDS,
+            folds=fold_path(folder, cell.scheme),
             recordings=data.recordings,
             classes=data.classes,
             device=device,
@@ -248,26 +187,3 @@ def _notes(cells: list[Cell], data: StudyData) -> list[str]:
         thin_note(labels, known, cell.training, data.classes) for cell in cells if not cell.is_done
     ]
     return [note for note in dict.fromkeys(said) if note]
-
-
-def describe_data(data: StudyData) -> dict[str, Any]:
-    """Return counts for people: recordings, patients or groups, diagnoses."""
-    labels, _ = data.store.labels(data.classes)
-    chosen = labels[list(data.recordings)]
-    return {
-        "recordings": len(data.recordings),
-        "windows": int(sum(len(data.store.windows_of[i]) for i in data.recordings)),
-        "sources": dict(
-            zip(
-                *np.unique(
-                    [data.store.first_rows[i].source for i in data.recordings], return_counts=True
-                ),
-                strict=True,
-            )
-        ),
-        "diagnoses": {
-            diagnosis(code).abbreviation: int(n)
-            for code, n in zip(data.classes, chosen.sum(axis=0), strict=True)
-        },
-        "absent": {diagnosis(code).abbreviation: n for code, n in data.absent.items()},
-    }

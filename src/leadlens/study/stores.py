@@ -5,7 +5,7 @@ from pathlib import Path
 
 from leadlens.data.derive import derive_store
 from leadlens.data.ingest import IngestSettings, ingest, rate_folder
-from leadlens.data.sources import CohortSource
+from leadlens.data.sources import CohortSource, CohortsSource
 from leadlens.data.store import Store, open_store
 from leadlens.ecg.band import check_band
 from leadlens.engines.engine import Engine
@@ -20,13 +20,14 @@ def make_store(
     engine: Engine,
     on_progress: Callable[[int, int], None] | None,
 ) -> Store:
-    """Return the study's store, its hashes verified; a simulated one is made in its folder."""
+    """Return the study's store, its hashes verified; simulated ones are made in its folder."""
     if study.data.store is not None:
         return open_store(study.data.store, verify=True)
-    cohort = study.data.simulate
-    assert cohort is not None  # DataSettings allows no other case.
-    settings = IngestSettings(fs=cohort.fs, duration=cohort.duration)
-    return ingest(CohortSource(cohort), folder / "store", settings, engine, on_progress)
+    cohorts = [CohortSource(settings, name) for name, settings in study.data.cohorts.items()]
+    first = cohorts[0].settings
+    settings = IngestSettings(fs=first.fs, duration=first.duration)
+    source = cohorts[0] if study.data.simulate else CohortsSource(tuple(cohorts))
+    return ingest(source, folder / "store", settings, engine, on_progress)
 
 
 def store_folders(

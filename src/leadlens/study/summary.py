@@ -2,16 +2,13 @@
 
 import csv
 import io
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from leadlens.ecg.diagnoses import diagnosis
 from leadlens.evaluation.metrics import PER_CLASS
-from leadlens.files import write_json, write_text
-from leadlens.study.contrasts import contrasts
+from leadlens.files import json_interval, json_number, write_json, write_text
+from leadlens.study.comparisons import NO_COMPARISONS, Comparisons, describe_comparisons
 from leadlens.study.ledger import write_ledger
 from leadlens.study.results import MACRO, ConditionResult, Results, mean_present
 
@@ -19,14 +16,16 @@ WITH_INTERVAL = ("auroc", "f1", "accuracy", "challenge")
 """Macro metrics with a bootstrap interval."""
 
 
-def write_results(results: Results, folder: Path) -> dict[str, Any]:
+def write_results(
+    results: Results, folder: Path, comparisons: Comparisons = NO_COMPARISONS
+) -> dict[str, Any]:
     """Write `results.json`, `results.csv` and `ledger.csv` into the folder; return the first."""
     summary = {
         "n_cells": results.n_cells,
         "n_done": results.n_done,
         "classes": list(results.classes),
         "conditions": [_summary(condition) for condition in results.conditions],
-        "contrasts": [asdict(contrast) for contrast in contrasts(results)],
+        **describe_comparisons(comparisons, results.classes),
     }
     write_json(folder / "results.json", summary)
     write_text(folder / "results.csv", _table(results))
@@ -40,11 +39,11 @@ def _summary(condition: ConditionResult) -> dict[str, Any]:
         "name": condition.name,
         "condition": condition.condition,
         "folds": len(condition.folds),
-        "mean": {metric: _json(condition.mean(metric)) for metric in MACRO},
-        "sd": {metric: _json(condition.sd(metric)) for metric in MACRO},
-        "interval": {metric: _interval(condition.interval(metric)) for metric in WITH_INTERVAL},
+        "mean": {metric: json_number(condition.mean(metric)) for metric in MACRO},
+        "sd": {metric: json_number(condition.sd(metric)) for metric in MACRO},
+        "interval": {metric: json_interval(condition.interval(metric)) for metric in WITH_INTERVAL},
         "floors": {
-            name: {metric: _json(condition.floor(name, metric)) for metric in MACRO}
+            name: {metric: json_number(condition.floor(name, metric)) for metric in MACRO}
             for name in condition.folds[0].floors
         },
         "classes": [_class_summary(condition, column) for column in range(len(condition.classes))],
@@ -59,9 +58,9 @@ def _class_summary(condition: ConditionResult, column: int) -> dict[str, Any]:
         "n_positive": condition.n_positive(column),
     }
     for metric in PER_CLASS:
-        said[metric] = _json(mean_present(condition.class_values(metric)[:, column].tolist()))
+        said[metric] = json_number(mean_present(condition.class_values(metric)[:, column].tolist()))
     for metric in ("auroc", "f1"):
-        said[f"{metric}_interval"] = _interval(condition.class_interval(column, metric))
+        said[f"{metric}_interval"] = json_interval(condition.class_interval(column, metric))
     return said
 
 
@@ -82,13 +81,3 @@ def _table(results: Results) -> str:
                     name = diagnosis(code).abbreviation
                     writer.writerow([*head, metric, code, name, float(value), n])
     return text.getvalue()
-
-
-def _interval(ends: tuple[float, float]) -> list[float] | None:
-    """Return an interval for JSON; None where there is none."""
-    return None if np.isnan(ends).any() else [round(end, 6) for end in ends]
-
-
-def _json(value: float) -> float | None:
-    """Return a number for JSON, which has no NaN."""
-    return None if np.isnan(value) else round(value, 6)

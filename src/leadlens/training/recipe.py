@@ -20,7 +20,7 @@ from leadlens.errors import ConfigError
 from leadlens.evaluation.calibration import Calibration, fit_calibration
 from leadlens.evaluation.challenge import SINUS_RHYTHM
 from leadlens.evaluation.leaks import check_apart
-from leadlens.evaluation.thresholds import choose_thresholds
+from leadlens.evaluation.thresholds import ThresholdRule, choose_thresholds
 from leadlens.models.ensemble import joined
 from leadlens.models.person import WithPerson, last_layer
 from leadlens.models.registry import build_model
@@ -45,11 +45,14 @@ class Trained:
     Attributes:
         network: one network, or an ensemble as one; calibrated, where that was asked for.
         thresholds: of each class.
+        rules: the thresholds that each rule would have given; of "fixed" alone without inner
+            recordings, and not of "challenge" where sinus rhythm is not known in them.
         history: each epoch's record, of all members in turn.
     """
 
     network: nn.Module
     thresholds: tuple[float, ...]
+    rules: dict[ThresholdRule, tuple[float, ...]]
     history: History
 
 
@@ -98,7 +101,8 @@ def train(
         history += [{**r, "epoch": r["epoch"] + len(history)} for r in records]
         if inner is not None:
             said.append((inner, _calibrated(network, inner, settings, device)))
-    return Trained(joined(networks), _thresholds(said, settings, data.classes), history)
+    rules = _thresholds(said, settings, data.classes)
+    return Trained(joined(networks), rules[settings.thresholds], rules, history)
 
 
 def checkpoint(scratch: Path, number: int) -> Path:
@@ -140,14 +144,17 @@ def _check(learned: Dataset, inner: Dataset | None, settings: TrainingSettings) 
     if settings.is_calibrated:
         sizes = len(learned.leads), len(learned.classes)
         last_layer(build_model(settings.model, *sizes, fs=learned.store.fs))
-    sinus = diagnosis(SINUS_RHYTHM).code
-    if settings.thresholds == "challenge" and not (
-        sinus in inner.classes and inner.labels[1][:, inner.classes.index(sinus)].any()
-    ):
+    if settings.thresholds == "challenge" and not _knows_sinus(inner):
         raise ConfigError(
             "thresholds 'challenge' need sinus rhythm (NSR), from which that score is measured, "
             "trained and known in an inner recording: take thresholds=f1"
         )
+
+
+def _knows_sinus(inner: Dataset) -> bool:
+    """Return whether sinus rhythm is trained, and known in a recording."""
+    sinus = diagnosis(SINUS_RHYTHM).code
+    return sinus in inner.classes and bool(inner.labels[1][:, inner.classes.index(sinus)].any())
 
 
 def _calibrated(
@@ -163,16 +170,20 @@ def _calibrated(
 
 def _thresholds(
     said: list[Said], settings: TrainingSettings, classes: tuple[str, ...]
-) -> tuple[float, ...]:
-    """Return thresholds, chosen on the inner recordings of all members together."""
+) -> dict[ThresholdRule, tuple[float, ...]]:
+    """Return each rule's thresholds, chosen on the inner recordings of all members together."""
+    fixed: dict[ThresholdRule, tuple[float, ...]] = {"fixed": (settings.threshold,) * len(classes)}
     if not said:
-        return (settings.threshold,) * len(classes)
+        return fixed
     labels, known = (np.concatenate([inner.labels[i] for inner, _ in said]) for i in (0, 1))
     probabilities = np.concatenate([values for _, values in said])
-    chosen = choose_thresholds(
-        labels, known, probabilities, settings.thresholds, classes, settings.threshold
-    )
-    return tuple(chosen.tolist())
+    rules: list[ThresholdRule] = ["f1"]
+    if any(_knows_sinus(inner) for inner, _ in said):
+        rules.append("challenge")
+    return fixed | {
+        rule: tuple(choose_thresholds(labels, known, probabilities, rule, classes).tolist())
+        for rule in rules
+    }
 
 
 def _counting_on(

@@ -1,10 +1,7 @@
 """From folders to a source: what a folder holds is seen from its files, or said by name."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +15,7 @@ from leadlens.data.sources.labelled import LabelledSource
 from leadlens.data.sources.ludb import LudbSource
 from leadlens.data.sources.protocol import FileSource
 from leadlens.data.sources.ptbxl import PtbxlSource
+from leadlens.data.sources.several import Several
 from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError, choices
 
@@ -28,8 +26,8 @@ _WFDB: Final = ("wfdb", "ecg-arrhythmia")
 
 
 @dataclass(frozen=True)
-class SeveralSources:
-    """The recordings of several sources, one after another.
+class SeveralSources(Several[FileSource]):
+    """The recordings of several sources of files, one after another.
 
     Attributes:
         is_all_known: a diagnosis that a Challenge source never used is negative there, as the
@@ -37,23 +35,8 @@ class SeveralSources:
         hints: what a user should know of the folders themselves.
     """
 
-    parts: tuple[FileSource, ...]
     is_all_known: bool = False
     hints: tuple[str, ...] = ()
-
-    @cached_property
-    def _ends(self) -> tuple[int, ...]:
-        """Where each part ends, in positions."""
-        return tuple(accumulate(len(part) for part in self.parts))
-
-    def _place(self, position: int) -> tuple[FileSource, int]:
-        """Return the part that holds a position, and the position there."""
-        number = bisect_right(self._ends, position)
-        return self.parts[number], position - (self._ends[number - 1] if number else 0)
-
-    def __len__(self) -> int:
-        """Return the number of recordings."""
-        return self._ends[-1] if self.parts else 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,32 +45,22 @@ class SeveralSources:
 
     def key(self, position: int) -> tuple[str, str]:
         """Return the source and the record id of a recording."""
-        part, inside = self._place(position)
+        part, inside = self.place(position)
         return part.key(inside)
-
-    def name(self, position: int) -> str:
-        """Return the name of a recording."""
-        part, inside = self._place(position)
-        return part.name(inside)
 
     def path(self, position: int) -> Path:
         """Return the file that was found."""
-        part, inside = self._place(position)
+        part, inside = self.place(position)
         return part.path(inside)
 
     def load(self, position: int) -> Recording:
         """Read one recording; what its source never looked for is unknown."""
-        part, inside = self._place(position)
-        recording = part.load(inside)
+        recording = super().load(position)
         return recording if self.is_all_known else with_unknowns(recording)
 
     def describe(self) -> dict[str, object]:
         """Return the parts' descriptions and whether all labels are taken as known."""
-        return {
-            "kind": "several",
-            "parts": [part.describe() for part in self.parts],
-            "is_all_known": self.is_all_known,
-        }
+        return {**super().describe(), "is_all_known": self.is_all_known}
 
 
 def find_sources(

@@ -10,11 +10,11 @@ from leadlens.errors import choices
 
 
 class Figure(BaseModel):
-    """A mean over folds and its standard deviation."""
+    """A mean over folds and its standard deviation, where that is told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     mean: float
-    sd: float
+    sd: float | None = None
 
     def verdict(self, mean: float, sd: float) -> str:
         """Return where a mean of ours lies: "within" two spreads of both, "above", or "below".
@@ -23,24 +23,44 @@ class Figure(BaseModel):
             mean: over our folds.
             sd: between them; NaN for a single fold counts as none.
         """
-        spread = 2 * math.hypot(self.sd, 0.0 if math.isnan(sd) else sd)
+        spread = 2 * math.hypot(self.sd or 0.0, 0.0 if math.isnan(sd) else sd)
         if abs(mean - self.mean) <= spread:
             return "within"
         return "above" if mean > self.mean else "below"
 
 
+class PublishedRow(BaseModel):
+    """What a published study reports of one condition.
+
+    Attributes:
+        condition: "fs", "loss" and "lead_set" as studies name them, or words of its own.
+        metrics: macro scores by our names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    condition: dict[str, str | float]
+    metrics: dict[str, Figure]
+
+
 class PublishedStudy(BaseModel):
-    """What a published study reports, and under which protocol."""
+    """What a published study reports, and under which protocol.
+
+    Attributes:
+        name, reference, protocol: for people.
+        n_folds: over which its means are; None for a single test set.
+        rows: its conditions, the main one first.
+        challenge_by_rate: Hz -> Challenge score.
+        floors: what guessing scores on its recordings, by name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     reference: str
     protocol: str
-    condition: dict[str, str | float]
-    n_folds: int
-    metrics: dict[str, Figure]
-    challenge_by_rate: dict[float, float]
-    floors: dict[str, float]
+    n_folds: int | None
+    rows: tuple[PublishedRow, ...]
+    challenge_by_rate: dict[float, float] = {}
+    floors: dict[str, float] = {}
 
 
 def published_study(name: str) -> PublishedStudy:

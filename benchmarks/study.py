@@ -11,9 +11,13 @@ the plan is that of 200 cells always.
 50 and 100 positives in 450 and 900 recordings, true AUROC 0.8, 0.9 and 0.97) hold the truth; all
 cases together, the worst beside. `coverage_macro`: the same of a mean over ten classes of 15 to 50
 positives. `coverage_quantiles`: with the draws' quantiles as interval, for comparison.
+`coverage_gap`: the same of the difference between two predictions of the same recordings, AUROC
+0.9 and 0.85, six sources of 6 to 12 positives each, as the gap between known and unknown hospitals.
 `type_one_error`: how often the corrected resampled t-test at 5 % finds a difference between two
 rules that differ by chance, on real folds: each learns (a class mean) from the same 4 of 5 folds of
 recordings drawn anew, so that folds overlap; `type_one_error_plain` is the plain t-test's.
+`type_one_error_ranks`: how often, of three models that are equally good on eight independent
+sources, the rank tests call any two different.
 The last line is one JSON object.
 """
 
@@ -30,8 +34,14 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from leadlens.evaluation.bootstrap import auroc_of_draws, interval, times_drawn
-from leadlens.evaluation.comparison import corrected_t_test
+from leadlens.evaluation.bootstrap import (
+    auroc_of_draws,
+    interval,
+    symmetric_interval,
+    times_drawn,
+)
+from leadlens.evaluation.comparison import corrected_t_test, rank_test
+from leadlens.evaluation.within import aurocs_of_two
 from leadlens.study.plan import plan_cells
 from leadlens.study.results import mean_draw
 from leadlens.study.settings import StudySettings
@@ -161,6 +171,45 @@ def macro_coverage(n_times: int) -> float:
     return float(np.mean(held))
 
 
+def gap_coverage(n_times: int) -> float:
+    """Return how often the interval of a difference of AUROCs over sources holds the truth."""
+    aurocs, held = (0.9, 0.85), []
+    for number in range(n_times):
+        rng = np.random.default_rng([5, number])
+        values, draws = [], []
+        for size in (6, 8, 8, 10, 10, 12):
+            truth = np.arange(10 * size) < size
+            shared = rng.standard_normal(len(truth))
+            said = np.stack(
+                [
+                    (shared + rng.standard_normal(len(truth))) / np.sqrt(2)
+                    + np.sqrt(2) * stats.norm.ppf(auroc) * truth
+                    for auroc in aurocs
+                ]
+            )[:, :, None]
+            strata, groups = np.arange(len(truth)) % 5, np.arange(len(truth)) // 2
+            known = np.ones((len(truth), 1), bool)
+            both, drawn = aurocs_of_two(truth[:, None], known, said, strata, groups, number, DRAWS)
+            values.append(both[0, 0] - both[1, 0])
+            draws.append(drawn[:, 0])
+        low, high = symmetric_interval(float(np.mean(values)), mean_draw(draws))
+        held.append(low <= aurocs[0] - aurocs[1] <= high)
+    share = float(np.mean(held))
+    print(f"gap between two predictions over six sources of 6 to 12 positives: {share:.3f}")
+    return share
+
+
+def rank_error(n_times: int) -> float:
+    """Return how often rank tests find a difference between models that are equally good."""
+    rng, found = np.random.default_rng(13), []
+    for _ in range(n_times):
+        scores = 0.8 + rng.normal(0, 0.1, (8, 1)) + rng.normal(0, 0.02, (8, 3))
+        found.append(min(rank_test(scores).p.values()) < 0.05)
+    share = float(np.mean(found))
+    print(f"type-I error at 5 % of ranks over 8 sources, 3 models: {share:.3f}")
+    return share
+
+
 def fold_differences(n_times: int) -> Iterator[np.ndarray]:
     """Yield the folds' differences of accuracy between two rules that are equally good."""
     k, n, n_features = 5, 200, 8
@@ -206,7 +255,9 @@ def main() -> None:
     figures = {
         **engine_figures(20 if options.quick else N_CELLS),
         **coverage(60 if options.quick else 1000),
+        "coverage_gap": round(gap_coverage(60 if options.quick else 1000), 4),
         **type_one_error(500 if options.quick else 5000),
+        "type_one_error_ranks": round(rank_error(500 if options.quick else 5000), 4),
     }
     print(
         json.dumps(

@@ -1,10 +1,11 @@
 """AUROC within strata: against counting pairs one by one."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadlens.evaluation.within import auroc_within
+from leadlens.evaluation.within import auroc_within, aurocs_of_two
 
 
 def by_pairs(truth: np.ndarray, said: np.ndarray, strata: np.ndarray, times: np.ndarray) -> float:
@@ -38,3 +39,20 @@ def test_what_networks_call_probable_makes_no_difference_between_strata() -> Non
     assert auroc_within(truth, said, strata, once) == auroc_within(
         truth, said + 10 * strata, strata, once
     )
+
+
+def test_draws_of_a_difference_spread_as_the_difference_does() -> None:
+    found, spreads = [], []
+    for number in range(120):
+        rng = np.random.default_rng([1, number])
+        truth = np.arange(300) < 60
+        shared = rng.standard_normal(300)
+        said = np.stack([shared + rng.standard_normal(300) + lift * truth for lift in (2.0, 1.5)])
+        groups = np.arange(300) // 2
+        both, draws = aurocs_of_two(
+            truth[:, None], np.ones((300, 1), bool), said[:, :, None], np.arange(300) % 5, groups,
+            number, 100,
+        )  # fmt: skip
+        found.append(both[0, 0] - both[1, 0])
+        spreads.append(draws[:, 0].std())
+    assert np.mean(spreads) == pytest.approx(np.std(found), rel=0.2)

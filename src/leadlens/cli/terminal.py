@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -51,7 +51,11 @@ def print_table(title: str, columns: list[str], rows: list[list[str]], n_left: i
         show_edge=False,
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < n_left else "right", overflow="fold")
+        is_left = number < n_left
+        # In a narrow terminal names are folded, never a number.
+        is_number = not is_left and all(" " not in row[number] for row in rows)
+        justify: Literal["left", "right"] = "left" if is_left else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=is_number)
     for row in rows:
         table.add_row(*row)
     out.print(table)

@@ -10,14 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from leadlens.evaluation.bootstrap import (
-    MIN_POSITIVES,
-    N_DRAWS,
-    has_enough,
-    symmetric_interval,
-    times_drawn,
-)
-from leadlens.evaluation.within import auroc_within
+from leadlens.evaluation.bootstrap import MIN_POSITIVES, has_enough, symmetric_interval
+from leadlens.evaluation.within import aurocs_of_two
 from leadlens.study.cell import Predictions
 from leadlens.study.repeats import Repeated, repeated
 from leadlens.study.results import ConditionResult, Results
@@ -134,21 +128,9 @@ def _of_source(
 ) -> tuple[Float[np.ndarray, "2 class"], Float[np.ndarray, "draw class"]]:
     """Return both AUROCs of each class in one source, and the draws of their difference."""
     strata = np.array([tested.fold[key] for key in one.keys])
-    group = np.array([tested.group[key] for key in one.keys])
-    times = times_drawn(group, N_DRAWS, seed=0)
-    times = np.concatenate([np.ones((len(times), 1), np.float32), times], axis=1)
-    found = np.full((2, times.shape[1], one.labels.shape[1]), np.nan)
-    for column in range(one.labels.shape[1]):
-        known = one.label_mask[:, column]
-        if known.any():
-            for row, said in enumerate((one, other)):
-                found[row, :, column] = auroc_within(
-                    one.labels[known, column],
-                    said.probabilities[known, column],
-                    strata[known],
-                    times[known],
-                )
-    return found[:, 0], found[0, 1:] - found[1, 1:]
+    groups = np.array([tested.group[key] for key in one.keys])
+    said = np.stack([one.probabilities, other.probabilities])
+    return aurocs_of_two(one.labels, one.label_mask, said, strata, groups)
 
 
 def _tested(condition: ConditionResult) -> _Tested:

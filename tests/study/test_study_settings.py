@@ -43,6 +43,10 @@ def test_every_study_that_comes_with_leadlens_can_be_read(file: Path) -> None:
         ({"data": {"hospitals": {"a": ONE, "b": ONE}}}, "seeds of their own"),
         ({"data": {"hospitals": {"a": ONE, "b": {**ONE, "fs": 100}}}}, "one fs and one duration"),
         ({"data": {"hospitals": {"georgia": ONE}}}, "'georgia' is simulated"),
+        (
+            {"data": {"hospitals": {"a": ONE}}, "folds": {"method": "given"}},
+            "simulated hospitals have no folds of their own",
+        ),
         ({"axes": {"fs": [50], "scheme": ["five"]}}, "scheme 'five' is not described"),
         (
             {"axes": {"fs": [50], "scheme": ["a"]}, "schemes": {"a": {}}, "folds": {"k": 3}},

@@ -34,11 +34,10 @@ def study_folds(study: StudySettings, folder: Path, scheme: str) -> tuple[Fold, 
         return folds_tested(settings, tuple(Fold(number) for number in range(settings.k)))
     if has_folds(study, folder):
         return folds_tested(settings, read_folds(fold_path(folder, scheme)).folds)
-    if settings.method == "by_source" and study.data.hospitals:
+    if study.data.hospitals:
         names = enumerate(sorted(study.data.hospitals))
         return folds_tested(settings, tuple(Fold(number, name) for number, name in names))
-    if study.data.store is None:
-        raise ConfigError(f"folds '{settings.method}' need a store: make one (leadlens simulate)")
+    assert study.data.store is not None  # StudySettings allows no other case.
     store = open_store(study.data.store)
     chosen = np.array(chosen_recordings(study, store))
     return folds_tested(settings, make_folds(store, (), settings, chosen).folds)

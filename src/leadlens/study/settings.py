@@ -203,8 +203,11 @@ class StudySettings(BaseModel):
                     f"folds '{folds.method}' with data.simulate: a simulated cohort is one source "
                     "and has no folds of its own; use 'stratified', or data.hospitals"
                 )
-            if self.data.hospitals and folds.method == "given" and folds.file is None:
-                raise ValueError("folds 'given' with data.hospitals: they have no folds; give file")
+            if self.data.hospitals and folds.method == "given":
+                raise ValueError(
+                    "folds 'given' with data.hospitals: simulated hospitals have no folds of their "
+                    "own; use 'stratified' or 'by_source'"
+                )
         return self
 
     @property

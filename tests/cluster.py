@@ -29,9 +29,9 @@ class TwoNodes:
         self.address: str = self._cluster.address
         self.second = self.add()
 
-    def add(self) -> Any:
-        """Add a node and return it."""
-        return self._cluster.add_node(**self._place)
+    def add(self, **more: Any) -> Any:
+        """Add a node, with more of Ray's settings, and return it."""
+        return self._cluster.add_node(**self._place, **more)
 
     def lose(self, node: Any) -> None:
         """Kill a node and all its workers."""

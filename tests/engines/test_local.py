@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leadlens.engines.engine import choose_engine
 from leadlens.engines.local import LocalEngine, available_cores
 from leadlens.errors import ConfigError, LeadlensError, ReadError
 
@@ -41,6 +42,11 @@ def die_the_first_time(item: str) -> str:
 def threads_and_process(item: int) -> tuple[str | None, int]:
     time.sleep(0.01 * item)
     return os.environ.get("OMP_NUM_THREADS"), os.getpid()
+
+
+def gpu_seen(_: int) -> str | None:
+    time.sleep(0.5)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def note_and_sleep(folder: str) -> None:
@@ -102,6 +108,7 @@ def test_there_is_at_least_one_core() -> None:
 _SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from leadlens.engines.engine import choose_engine
 from leadlens.engines.local import LocalEngine
 from test_local import note_and_sleep
 if __name__ == "__main__":
@@ -140,3 +147,18 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         parent.wait()
     workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
     assert wait_until(lambda: not any(is_running(worker) for worker in workers), 10)
+
+
+@pytest.mark.parametrize(("seen", "dealt"), [("", {"0", "1"}), ("3,GPU-5", {"3", "GPU-5"})])
+def test_each_worker_sees_one_gpu_of_those_that_this_process_sees(
+    seen: str, dealt: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    found = LocalEngine(2, n_gpus=2).map_items(gpu_seen, range(4))
+    assert {gpu for _, gpu in found} == dealt
+
+
+def test_as_many_workers_as_gpus_take_are_chosen() -> None:
+    assert choose_engine("local", n_gpus=2, per_gpu=3) == LocalEngine(6, 2)
+    assert choose_engine("local", 4, n_gpus=2) == LocalEngine(4, 2)
+    assert choose_engine("local") == LocalEngine(available_cores(), 0)

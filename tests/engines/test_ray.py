@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster import TwoNodes
 from test_local import fail_at_3, square
 
 from leadlens.engines import ray as engine
@@ -23,6 +24,12 @@ def where(_: int) -> tuple[str, str, str | None]:
     time.sleep(0.2)
     node = ray.get_runtime_context().get_node_id()
     return node, str(Path.cwd()), os.environ.get("OPENBLAS_NUM_THREADS")
+
+
+def gpu_of(_: int) -> tuple[str | None, float, float]:
+    started = time.monotonic()
+    time.sleep(0.5)
+    return os.environ.get("CUDA_VISIBLE_DEVICES"), started, time.monotonic()
 
 
 def die_the_first_time(path: str) -> int:
@@ -193,3 +200,24 @@ def test_engines_are_chosen_by_name() -> None:
     assert choose_engine("local", 3) == LocalEngine(3)
     with pytest.raises(ConfigError, match="unknown engine 'slurm': allowed values are local, ray"):
         choose_engine("slurm")
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_cluster_without_a_gpu_is_told_of() -> None:
+    with pytest.raises(ConfigError, match="Ray knows of none"):
+        list(RayEngine(gpu_share=1).map_items(gpu_of, [1]))
+
+
+# Last: Ray remembers the GPUs of a lost node for a while.
+def test_each_item_holds_its_share_of_a_gpu(ray_cluster: TwoNodes) -> None:
+    # Ray deals GPUs that it is told of, whether or not they are there.
+    node = ray_cluster.add(num_cpus=6, num_gpus=2)
+    try:
+        said = dict(RayEngine(gpu_share=0.5).map_items(gpu_of, range(6)))
+    finally:
+        ray_cluster.lose(node)
+    assert {gpu for gpu, _, _ in said.values()} == {"0", "1"}
+    for name in ("0", "1"):
+        times = [(start, end) for gpu, start, end in said.values() if gpu == name]
+        most = max(sum(a <= start < b for a, b in times) for start, _ in times)
+        assert most <= 2

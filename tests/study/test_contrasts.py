@@ -1,6 +1,7 @@
 """How much better a condition is than the first, fold by fold."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -35,10 +36,18 @@ def finished(folder: Path) -> tuple[Results, StudySettings]:
     return collect([task.cell for task in tasks], data.classes), study
 
 
+@pytest.fixture(scope="module")
+def folder(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study of two batch sizes and two seeds on three folds."""
+    path = tmp_path_factory.mktemp("contrasts") / "study"
+    results_of(small_store, path)
+    return path
+
+
 def test_seeds_are_averaged_on_each_fold_and_folds_compared_with_the_first_condition(
-    small_store: Store, tmp_path: Path
+    folder: Path,
 ) -> None:
-    results, study = results_of(small_store, tmp_path)
+    results, study = finished(folder)
     (found,) = contrasts(results, study)
     assert (found.name, found.baseline) == ("batch_size=16,fs=50", "batch_size=8,fs=50")
     assert found.n_seeds == 2
@@ -48,21 +57,19 @@ def test_seeds_are_averaged_on_each_fold_and_folds_compared_with_the_first_condi
     assert share == pytest.approx(0.5, abs=0.05)
     assert found.differences["auroc"] == corrected_t_test(less, float(share))
 
-    (kept,) = write_results(results, tmp_path, compare(results, study))["contrasts"]
+    (kept,) = write_results(results, folder, compare(results, study))["contrasts"]
     assert kept["differences"]["auroc"]["mean"] == pytest.approx(less.mean())
 
 
-def test_contrasts_are_told_in_the_report_and_on_the_terminal(
-    small_store: Store, tmp_path: Path
-) -> None:
-    (found,) = contrasts(*results_of(small_store, tmp_path))
+def test_contrasts_are_told_in_the_report_and_on_the_terminal(folder: Path) -> None:
+    (found,) = contrasts(*finished(folder))
     said = found.differences["auroc"]
     words = f"{said.mean:+.3f} [{said.low:+.3f}, {said.high:+.3f}]"
     shown = subprocess.check_output(
-        [sys.executable, "-m", "leadlens", "report", str(tmp_path)],
+        [sys.executable, "-m", "leadlens", "report", str(folder)],
         text=True, env={**os.environ, "COLUMNS": "160"},
     )  # fmt: skip
-    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Less batch_size=8, fs=50, on the same folds" in report
     assert f"<th>batch_size=16, fs=50</th><td>2</td><td>{words}" in report
     assert "less batch_size=8, fs=50, on the same folds" in shown
@@ -75,10 +82,9 @@ def test_two_folds_are_too_few_to_compare(small_store: Store, tmp_path: Path) ->
     assert "on the same folds" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_condition_with_an_unfinished_fold_is_not_compared(
-    small_store: Store, tmp_path: Path
-) -> None:
-    results, _ = results_of(small_store, tmp_path)
+def test_a_condition_with_an_unfinished_fold_is_not_compared(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    results, _ = finished(tmp_path)
     last = results.conditions[-1].folds[-1].cell
     (last.folder / DONE).unlink()
     assert contrasts(*finished(tmp_path)) == []
@@ -87,8 +93,8 @@ def test_a_condition_with_an_unfinished_fold_is_not_compared(
 def test_p_values_are_adjusted_for_the_number_of_comparisons(
     small_store: Store, tmp_path: Path
 ) -> None:
-    few = results_of(small_store, tmp_path / "few", axes={"batch_size": [8, 16], "fs": [50]})
-    more = results_of(small_store, tmp_path / "more", axes={"batch_size": [8, 16, 4], "fs": [50]})
+    few = results_of(small_store, tmp_path, axes={"batch_size": [8, 16], "fs": [50]})
+    more = results_of(small_store, tmp_path, axes={"batch_size": [8, 16, 4], "fs": [50]})
     (alone,), beside = contrasts(*few), contrasts(*more)[0]
     assert alone.differences["auroc"].mean == beside.differences["auroc"].mean
     assert beside.differences["auroc"].p >= alone.differences["auroc"].p

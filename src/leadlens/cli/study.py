@@ -89,6 +89,9 @@ def run(
     workers: WorkersOption = None,
     engine: EngineOption = "local",
     device: DeviceOption = "auto",
+    per_gpu: Annotated[
+        int, typer.Option("--per-gpu", min=1, help="Cells that share a GPU (default: 1).")
+    ] = 1,
     curves: CurvesOption = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
@@ -99,7 +102,7 @@ def run(
     for change in changes or ():
         words += ["--set", change]
     command = shlex.join(words)
-    chosen = _engine(engine, workers, device)
+    chosen = _engine(engine, workers, device, per_gpu)
     _run(study, _folder(study, out_folder), chosen, device, command, as_json, curves)
 
 
@@ -113,7 +116,7 @@ def demo(
     """Run a small study on simulated ECGs: two losses, three rates; a few minutes, no network."""
     study = read_study(_demo_file())
     say("simulated ECGs, for a first look; no statement about patients")
-    _run(study, out_folder, _engine("local", workers, "cpu"), "cpu", "leadlens demo", as_json)
+    _run(study, out_folder, _engine("local", workers, "cpu", 1), "cpu", "leadlens demo", as_json)
 
 
 def report(
@@ -129,13 +132,14 @@ def report(
     _print_results(folder, write_report(folder, store), as_json)
 
 
-def _engine(name: str, workers: int | None, device: str) -> Engine:
-    """Return who computes; processes of this machine share its one GPU only if that is asked."""
+def _engine(name: str, workers: int | None, device: str, per_gpu: int) -> Engine:
+    """Return who computes; on a GPU as many at a time as are said to share one."""
+    from torch import cuda
+
     from leadlens.training.devices import choose_device
 
-    if name == "local" and workers is None and choose_device(device).type == "cuda":
-        workers = 1
-    return choose_engine(name, workers)
+    n_gpus = cuda.device_count() if choose_device(device).type == "cuda" else 0
+    return choose_engine(name, workers, n_gpus=n_gpus, per_gpu=per_gpu)
 
 
 def _run(

@@ -27,19 +27,27 @@ class Engine(Protocol):
         """
 
 
-def choose_engine(name: str = "local", n_workers: int | None = None) -> Engine:
-    """Return the engine called `name`, with `n_workers` processes (default: all cores).
+def choose_engine(
+    name: str = "local", n_workers: int | None = None, *, n_gpus: int = 0, per_gpu: int = 1
+) -> Engine:
+    """Return an engine.
+
+    Args:
+        name: which one.
+        n_workers: processes (default: all cores, or as many as the GPUs take).
+        n_gpus: GPUs of this machine that items compute on; 0: they need none.
+        per_gpu: items that share a GPU.
 
     Raises:
         ConfigError: there is no such engine.
         MissingExtraError: its package is not installed.
     """
     if name == "local":
-        return LocalEngine(n_workers or available_cores())
+        return LocalEngine(n_workers or n_gpus * per_gpu or available_cores(), n_gpus)
     if name == "ray":
         # Here, not above: Ray is an extra, and takes a second to load.
         from leadlens.engines.ray import RayEngine, load_ray
 
         load_ray()
-        return RayEngine(n_workers)
+        return RayEngine(n_workers, 1 / per_gpu if n_gpus else 0.0)
     raise choices("engine", name, ENGINES)

@@ -32,9 +32,15 @@ def available_cores() -> int:
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Processes of this machine; with one, everything runs in this process."""
+    """Processes of this machine; with one, everything runs in this process.
+
+    Attributes:
+        n_workers: how many.
+        n_gpus: GPUs that several workers are dealt to in turn; each sees its own alone.
+    """
 
     n_workers: int = 1
+    n_gpus: int = 0
 
     def map_items(
         self, function: Callable[[Item], Result], items: Sequence[Item]
@@ -78,12 +84,14 @@ class LocalEngine:
         self, function: Callable[[Item], Result], items: dict[int, Item]
     ) -> Generator[tuple[int, Result]]:
         """Yield positions and results from a pool of workers, which breaks when one dies."""
+        context = multiprocessing.get_context("spawn")
+        gpus = _Gpus(context.Value("i", 0), self.n_gpus) if self.n_gpus else None
         pool = ProcessPoolExecutor(
             min(self.n_workers, len(items)),
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=_start_worker,
             # Once for each worker, not for every item: a source of 88,253 files is 5 MB.
-            initargs=(os.getpid(), function),
+            initargs=(os.getpid(), function, gpus),
         )
         try:
             futures = {pool.submit(_call, item): position for position, item in items.items()}
@@ -100,9 +108,28 @@ _mapped: list[Callable[[Any], Any]] = []
 """What this worker maps."""
 
 
-def _start_worker(parent: int, function: Callable[[Any], Any]) -> None:
+@dataclass(frozen=True)
+class _Gpus:
+    """Deals GPUs to workers in turn."""
+
+    dealt: Any
+    n: int
+
+    def take(self) -> None:
+        """Let this process see the next GPU alone; before CUDA is first used, which reads this."""
+        with self.dealt.get_lock():
+            number = self.dealt.value
+            self.dealt.value += 1
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        names = seen.split(",") if seen else [str(i) for i in range(self.n)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = names[number % len(names)]
+
+
+def _start_worker(parent: int, function: Callable[[Any], Any], gpus: _Gpus | None) -> None:
     """Prepare a worker: one thread, Ctrl-C left to the parent, and an end when the parent ends."""
     _mapped[:] = [function]
+    if gpus is not None:
+        gpus.take()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -33,9 +33,11 @@ class RayEngine:
 
     Attributes:
         n_workers: how many at a time (default: all cores of all machines).
+        gpu_share: of a GPU, that each worker holds; 0 means that none is needed.
     """
 
     n_workers: int | None = None
+    gpu_share: float = 0.0
 
     def map_items(
         self, function: Callable[[Item], Result], items: Sequence[Item]
@@ -52,7 +54,7 @@ class RayEngine:
         """
         if items:
             with _cluster(self.n_workers) as ray:
-                yield from _map(ray, function, items, self.n_workers)
+                yield from _map(ray, function, items, self.n_workers, self.gpu_share)
 
 
 def load_ray() -> ModuleType:
@@ -68,10 +70,16 @@ def load_ray() -> ModuleType:
 
 
 def _map(
-    ray: ModuleType, function: Callable[[Any], Any], items: Sequence[Any], n_workers: int | None
+    ray: ModuleType,
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    n_workers: int | None,
+    gpu_share: float,
 ) -> Iterator[tuple[int, Any]]:
     """Yield positions and results; few items are handed out at once, the next as they finish."""
-    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_run)
+    if gpu_share and not ray.cluster_resources().get("GPU", 0):
+        raise ConfigError("cells are to compute on a GPU, but Ray knows of none in its cluster")
+    task = ray.remote(num_cpus=1, num_gpus=gpu_share, max_retries=RETRIES)(_run)
     # In a list, or Ray would unpickle it for every item.
     shared = (uuid4().hex, [ray.put(function)], str(Path.cwd()))
     waiting = enumerate(items)

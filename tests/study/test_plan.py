@@ -7,7 +7,7 @@ import pytest
 
 from leadlens.errors import ConfigError
 from leadlens.settings import checked
-from leadlens.study.plan import axis_text, n_epochs_done, plan_cells
+from leadlens.study.plan import axis_text, condition_name, n_epochs_done, plan_cells
 from leadlens.study.published import published_study
 from leadlens.study.settings import StudySettings
 
@@ -182,3 +182,16 @@ def test_a_figure_of_ours_is_within_a_published_one_by_the_spread_of_both(
     published = published_study("singstad_muten_2025").rows[0].metrics["f1"]
     assert (published.mean, published.sd) == (0.42, 0.017)
     assert published.verdict(mean, sd) == verdict
+
+
+def test_folders_are_called_by_what_they_hold_and_no_two_alike() -> None:
+    focal = {"name": "focal", "gamma": 1}
+    assert condition_name({"loss": focal, "fs": 50}) == "loss=focal+gamma=1,fs=50"
+    nets = [
+        {"name": "inception_time", "kernels": [39, 19, 9], "depth": depth, "n_filters": 8}
+        for depth in (2, 3)
+    ]
+    names = [condition_name({"model": net, "fs": 50}) for net in nets]
+    assert len(set(names)) == 2
+    assert all(name.startswith("model=inception_time-") for name in names)
+    assert condition_name({"model": {"name": "my.net:Network"}}) == "model=my.net_Network"

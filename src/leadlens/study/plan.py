@@ -1,6 +1,7 @@
 """The plan: which cells a study has, where each lies, and which are done."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from leadlens.training.settings import TrainingSettings
 
 DONE: Final = "DONE"
 METRICS: Final = "metrics.jsonl"
+PLAIN: Final = re.compile(r"[A-Za-z0-9_.:+=-]{1,60}")
+"""What a part of a folder's name may be."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,20 @@ class Cell:
 
 def condition_name(condition: dict[str, Any]) -> str:
     """Return a condition as a folder's name, such as "loss=bce,fs=25"."""
-    parts = []
-    for axis, value in condition.items():
-        text = value["name"] if isinstance(value, dict) and "name" in value else f"{value}"
-        if isinstance(value, dict):
-            # Two networks of one kind need two names.
-            text += "-" + hash_text(json.dumps(value, sort_keys=True))[:6]
-        parts.append(f"{axis}={text}".replace("/", "_").replace(":", "_"))
-    return ",".join(parts)
+    parts = [f"{axis}={_value_name(value)}" for axis, value in condition.items()]
+    return ",".join(part.replace("/", "_").replace(":", "_") for part in parts)
+
+
+def _value_name(value: Any) -> str:
+    """Return an axis' value without a comma, such as "focal+gamma=1"."""
+    if not isinstance(value, dict):
+        return f"{value}"
+    name = str(value.get("name", ""))
+    text = "+".join([name, *(f"{key}={other}" for key, other in value.items() if key != "name")])
+    if PLAIN.fullmatch(text):
+        return text
+    # Two networks of one kind need two names, however much tells them apart.
+    return f"{name}-{hash_text(json.dumps(value, sort_keys=True))[:6]}"
 
 
 def axis_text(value: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cluster import TwoNodes, two_nodes
+from hypothesis import settings
 from recordings import make_recording
 
 from leadlens.data.ingest import IngestSettings, ingest
@@ -16,6 +17,10 @@ from leadlens.data.store import Store
 from leadlens.ecg.leads import STANDARD_LEADS
 from leadlens.ecg.recording import Recording
 from leadlens.simulate import CohortSettings
+
+# A slow machine is no failure: no test is judged by its time.
+settings.register_profile("leadlens", deadline=None)
+settings.load_profile("leadlens")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every command that a test interrupts.

@@ -38,3 +38,12 @@ def test_a_rhythm_that_nobody_has_has_no_shares() -> None:
     found = rhythm_confusion(labels, np.ones_like(labels), labels, RHYTHMS)
     assert np.isnan(found.given[2]).all()
     assert found.n[2].tolist() == [0, 0, 0, 0]
+
+
+def test_a_rhythm_that_is_marked_but_not_known_counts_for_nothing() -> None:
+    labels = np.array([[1, 0, 0], [1, 0, 0]], bool)
+    known = np.array([[1, 1, 1], [0, 1, 1]], bool)
+    given = np.array([[1, 0, 0], [0, 1, 0]], bool)
+    found = rhythm_confusion(labels, known, given, RHYTHMS)
+    assert found.n[0].tolist() == [1, 1, 1, 1]
+    assert found.given[0].tolist() == [1.0, 0.0, 0.0, 0.0]

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from leadlens.ecg.recording import Recording
 from leadlens.errors import ConfigError, StoreError
 from leadlens.explain.window import explain_ecg
 from leadlens.io import read
+from leadlens.report.class_figures import class_figures
 from leadlens.report.explained import explained_ecg
 from leadlens.report.explanation_page import explain_file
 from leadlens.report.html import render
@@ -458,3 +460,19 @@ def test_several_published_studies_stand_beside_ours_each_with_its_protocol(
     # Their conditions are none of ours, so ours as a whole lie somewhere.
     assert dict(zip(COLUMNS, rows[0].intervals, strict=True))["auroc"] == "ours below"
     assert dict(zip(COLUMNS, rows[0].cells, strict=True))["auroc"] == "0.954"
+
+
+def test_a_condition_whose_tested_recordings_have_no_rhythm_is_shown_without_their_confusion(
+    tiny_study: Path,
+) -> None:
+    _, data, tasks = finished_study(tiny_study)
+    condition = collect([task.cell for task in tasks], data.classes).conditions[0]
+    assert [figure.name for figure in class_figures(condition, data)][1:] == [
+        "calibration", "rhythms"
+    ]  # fmt: skip
+    nobody = tuple(
+        replace(fold, said=replace(fold.said, labels=np.zeros_like(fold.said.labels)))
+        for fold in condition.folds
+    )
+    found = class_figures(replace(condition, folds=nobody), data)
+    assert [figure.name for figure in found] == ["by-class"]

@@ -21,9 +21,8 @@ N_CALIBRATED: Final = 12
 
 def class_figures(condition: ConditionResult, data: StudyData) -> list[StudyFigure]:
     """Return the figures of a condition's diagnoses, all tested folds together."""
-    figures = [_forest(condition, data), _calibration(condition)]
-    rhythms = [code for code in condition.classes if diagnosis(code).group == "rhythm"]
-    return [*figures, _confusion(condition)] if len(rhythms) > 1 else figures
+    others = (_calibration(condition), _confusion(condition))
+    return [_forest(condition, data), *(each for each in others if each is not None)]
 
 
 def _forest(condition: ConditionResult, data: StudyData) -> StudyFigure:
@@ -47,8 +46,8 @@ def _forest(condition: ConditionResult, data: StudyData) -> StudyFigure:
     return StudyFigure("by-class", "AUROC of each diagnosis", svg, columns, numbers)
 
 
-def _calibration(condition: ConditionResult) -> StudyFigure:
-    """Return how often diagnoses are there, against how probable they were said to be."""
+def _calibration(condition: ConditionResult) -> StudyFigure | None:
+    """Return how often diagnoses are there, by how probable they were called; None if none is."""
     labels, known, said = (
         np.concatenate([getattr(fold.said, part) for fold in condition.folds])
         for part in ("labels", "label_mask", "probabilities")
@@ -61,6 +60,8 @@ def _calibration(condition: ConditionResult) -> StudyFigure:
         for column in often
         if (curve := found[column]) is not None
     }
+    if not curves:
+        return None
     rows = tuple(
         (name, *values)
         for name, curve in curves.items()
@@ -77,13 +78,15 @@ def _calibration(condition: ConditionResult) -> StudyFigure:
     return StudyFigure("calibration", "Calibration", svg, columns, rows)
 
 
-def _confusion(condition: ConditionResult) -> StudyFigure:
-    """Return which rhythm is taken for which."""
+def _confusion(condition: ConditionResult) -> StudyFigure | None:
+    """Return which rhythm is taken for which; None where there are no two, or nobody has one."""
     labels, known, decisions = (
         np.concatenate([getattr(fold.said, part) for fold in condition.folds])
         for part in ("labels", "label_mask", "decisions")
     )
     found = rhythm_confusion(labels, known, decisions, condition.classes)
+    if len(found.names) < 2 or not found.n.diagonal().any():
+        return None
     columns = (*found.names, "none")
     rows = tuple(
         (true, given, float(found.given[i, j]), int(found.n[i, j]))

@@ -2,13 +2,20 @@
 
 import numpy as np
 
+from leadlens.errors import ConfigError
 from leadlens.evaluation.confusion import Confusion
 from leadlens.report.grid import Grid, draw_grid
 
 
 def confusion_plot(confusion: Confusion, name: str = "confusion") -> str:
-    """Return a confusion as an SVG; diagnoses that no recording has are left out as rows."""
+    """Return a confusion as an SVG; diagnoses that no recording has are left out as rows.
+
+    Raises:
+        ConfigError: no recording has any of the diagnoses.
+    """
     kept = [row for row in range(len(confusion.names)) if confusion.n[row, row]]
+    if not kept:
+        raise ConfigError(f"no recording has any of {len(confusion.names)} diagnoses")
     given, n = confusion.given[kept], confusion.n[kept]
     words = tuple(
         tuple("\u2013" if np.isnan(share) else f"{100 * share:.0f} %" for share in row)

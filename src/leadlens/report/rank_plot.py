@@ -3,6 +3,7 @@
 A critical-difference diagram after Demsar (2006), whose bars are groups of the pairwise tests.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -33,10 +34,10 @@ def critical_difference(
         name: the SVG's id, the first part of every id in it.
 
     Raises:
-        ConfigError: fewer than two conditions, or not as many ranks.
+        ConfigError: fewer than two conditions, not as many ranks, a rank that cannot be, or a
+            group of conditions that are not there.
     """
-    if len(names) != ranks.size or len(names) < 2:
-        raise ConfigError(f"{len(names)} conditions with {ranks.size} ranks: 2 or more are needed")
+    _check(names, ranks, groups)
     n = len(names)
     side = 50 + _LETTER * max(map(len, names))
     bars = _BAR * len(groups) + 8
@@ -51,28 +52,49 @@ def critical_difference(
         return (rank - 1) / (n - 1) * _AXIS
 
     _scale(axes, n, place)
-    write(axes, _AXIS / 2, -36, f"mean rank over {n_sources} sources, 1 is best", size=8.5)
-    order = np.argsort(ranks, kind="stable").tolist()
-    best, others = order[: n - n // 2], order[n - n // 2 :]
-    for line, i in enumerate(best):
-        _leader(axes, place(float(ranks[i])), bars + _LINE * (line + 0.5), -12, i)
-        text = f"{names[i]}  {ranks[i]:.2f}"
-        write(axes, -16, bars + _LINE * (line + 0.5), text, ha="right")
-    for line, i in enumerate(reversed(others)):
-        _leader(axes, place(float(ranks[i])), bars + _LINE * (line + 0.5), _AXIS + 12, i)
-        text = f"{ranks[i]:.2f}  {names[i]}"
-        write(axes, _AXIS + 16, bars + _LINE * (line + 0.5), text, ha="left")
+    sources = "source" if n_sources == 1 else "sources"
+    write(axes, _AXIS / 2, -36, f"mean rank over {n_sources} {sources}, 1 is best", size=8.5)
+    at = [place(float(rank)) for rank in ranks]
+    _beside(axes, names, ranks, at, bars)
     for number, group in enumerate(groups):
-        ends = [place(float(ranks[i])) for i in group]
+        span = (min(at[i] for i in group) - 4, max(at[i] for i in group) + 4)
         y = 8 + _BAR * number
-        span = (min(ends) - 4, max(ends) + 4)
         axes.plot(span, (y, y), color="#d55e00", linewidth=3.2, gid=f"group-{number}", zorder=4)
     return from_figure(figure, name, "Mean ranks over sources")
 
 
-def _scale(axes: Axes, n: int, place: object) -> None:
+def _check(
+    names: tuple[str, ...], ranks: Float[np.ndarray, " n"], groups: tuple[tuple[int, ...], ...]
+) -> None:
+    """Raise ConfigError on what cannot be drawn."""
+    n = len(names)
+    if ranks.size != n or n < 2:
+        raise ConfigError(f"{n} conditions with {ranks.size} ranks: 2 or more are needed")
+    if not ((ranks > 1 - 1e-6) & (ranks < n + 1e-6)).all():
+        raise ConfigError(f"mean ranks of {n} conditions lie between 1 and {n}: {ranks.tolist()}")
+    for group in groups:
+        if len(group) < 2 or not set(group) <= set(range(n)):
+            raise ConfigError(f"a group joins 2 or more of {n} conditions: {group}")
+
+
+def _beside(
+    axes: Axes, names: tuple[str, ...], ranks: Float[np.ndarray, " n"], at: list[float], bars: float
+) -> None:
+    """Write the better half to the left and the others to the right, joined to their ranks."""
+    n = len(names)
+    order = np.argsort(ranks, kind="stable").tolist()
+    for line, i in enumerate(order[: n - n // 2]):
+        y = bars + _LINE * (line + 0.5)
+        _leader(axes, at[i], y, -12, i)
+        write(axes, -16, y, f"{names[i]}  {ranks[i]:.2f}", ha="right")
+    for line, i in enumerate(reversed(order[n - n // 2 :])):
+        y = bars + _LINE * (line + 0.5)
+        _leader(axes, at[i], y, _AXIS + 12, i)
+        write(axes, _AXIS + 16, y, f"{ranks[i]:.2f}  {names[i]}", ha="left")
+
+
+def _scale(axes: Axes, n: int, place: Callable[[float], float]) -> None:
     """Draw the axis of ranks."""
-    assert callable(place)
     axes.plot((0, _AXIS), (0, 0), color="#000000", linewidth=1)
     for rank in range(1, n + 1):
         x = place(rank)

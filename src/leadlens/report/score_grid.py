@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from leadlens.errors import ConfigError
 from leadlens.report.grid import Grid, draw_grid
 
 
@@ -29,6 +30,8 @@ def score_grid(
     Raises:
         ConfigError: names and scores are not as many.
     """
+    if spread.shape != mean.shape:
+        raise ConfigError(f"scores {mean.shape} but spreads {spread.shape}")
     words = _each(mean, "{:.3f}", "\u2013")
     below = _each(np.where(np.isnan(mean), np.nan, spread), "\u00b1 {:.3f}", "")
     best = None
@@ -44,5 +47,11 @@ def _each(
 ) -> tuple[tuple[str, ...], ...]:
     """Return each number in words."""
     return tuple(
-        tuple(absent if np.isnan(value) else form.format(value) for value in row) for row in values
+        tuple(
+            absent
+            if np.isnan(value)
+            else form.format(round(float(value), 3) + 0.0).replace("-", "\u2212")
+            for value in row
+        )
+        for row in values
     )
